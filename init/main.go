@@ -1,4 +1,4 @@
-// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount,
+// Command init is kiOS's process 1, in the initramfs and in the root. Called as mount, umount, journalctl, node-log,
 // kios-store, kios-lan or portmap, it is that program. Executed as modprobe, it serves the kernel.
 package main
 
@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 
 	"kios.dev/init/internal/hostports"
+	"kios.dev/init/internal/journal"
 	"kios.dev/init/internal/lanplugin"
 	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/mountcmd"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/stage2"
 	"kios.dev/init/internal/store"
+	"kios.dev/init/internal/watchdog"
 )
 
 func main() {
@@ -25,6 +27,10 @@ func main() {
 		os.Exit(mountcmd.Mount(os.Args[1:], os.Stdout, os.Stderr))
 	case "umount":
 		os.Exit(mountcmd.Umount(os.Args[1:], os.Stderr))
+	case journal.CommandName:
+		os.Exit(journal.Command(os.Args[1:], os.Stdout, os.Stderr))
+	case journal.FollowName:
+		os.Exit(journal.Follow(os.Args[1:], os.Stdout, os.Stderr))
 	case store.CommandName:
 		os.Exit(store.Command(os.Args[1:], os.Stdout))
 	case lanplugin.CommandName:
@@ -37,12 +43,14 @@ func main() {
 			os.Exit(1)
 		}
 		var times stage1.Times
+		var device *watchdog.Device
 		if name == "/init" { // the name under which the kernel starts the program of the initramfs, and nothing else
 			var err error
+			device = watchdog.Early()
 			if times, err = stage1.Run(); err != nil {
 				stage2.Fatal(nil, err)
 			}
 		}
-		stage2.Run(times)
+		stage2.Run(times, device)
 	}
 }

@@ -25,12 +25,14 @@ func (a *Arguments) sort(word string) {
 	case name == "datapart" && namesPartition(value),
 		name == "kios.console" && (value == "all" || value == "events"),
 		name == "kios.logport" && isTerminal(value),
+		name == "kios.watchdog" && (value == "on" || value == "off"),
 		strings.HasPrefix(name, setting) && value != "" && sysctl.WellFormed(strings.TrimPrefix(name, setting)):
 		list = &a.Init
 	case (name == "kios.provider" || name == "kios.config") && value != "" && !blank(word),
 		name == "ds" && isNoCloud(value) && !blank(word):
 		list = &a.Agents
-	case name == "mitigations" && (value == "off" || value == "auto" || value == "auto,nosmt"):
+	case name == "mitigations" && (value == "off" || value == "auto" || value == "auto,nosmt"),
+		name == "init_on_free" && (value == "0" || value == "1"):
 		list = &a.Kernel
 	}
 	*list = append(*list, word)

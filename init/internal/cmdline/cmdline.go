@@ -11,6 +11,8 @@ type Options struct {
 	DataPart   string // "" when not given
 	ConsoleAll bool
 	LogPort    string
+	// WatchdogOff leaves the machine's watchdog alone, and restarts no program because it does not answer.
+	WatchdogOff bool
 	// Sysctls are the paths below /proc/sys of the settings on the command line: they are applied, and not init's own.
 	Sysctls []string
 }
@@ -28,6 +30,8 @@ func Parse(line string) Options {
 			o.ConsoleAll = value == "all"
 		case "kios.logport":
 			o.LogPort = value
+		case "kios.watchdog":
+			o.WatchdogOff = value == "off"
 		default:
 			if name, ok := strings.CutPrefix(key, setting); ok {
 				o.Sysctls = append(o.Sysctls, strings.ReplaceAll(name, ".", "/"))

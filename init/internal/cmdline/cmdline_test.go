@@ -16,6 +16,8 @@ func TestParse(t *testing.T) {
 		{"a quoted value keeps its blank", `datapart="PARTLABEL=my data"`, Options{DataPart: "PARTLABEL=my data"}},
 		{"the last word wins", "kios.console=all kios.console=events", Options{}},
 		{"console and port", "kios.console=all kios.logport=/dev/ttyS1", Options{ConsoleAll: true, LogPort: "/dev/ttyS1"}},
+		{"no watchdog", "kios.watchdog=on kios.watchdog=off", Options{WatchdogOff: true}},
+		{"a watchdog after all", "kios.watchdog=off kios.watchdog=on", Options{}},
 		{"settings", "sysctl.kernel.panic=0 sysctl.kernel/sysrq=1", Options{Sysctls: []string{"kernel/panic", "kernel/sysrq"}}},
 		{"similar words do not count", "xkios.console=all kios.consoles=all", Options{}},
 	} {

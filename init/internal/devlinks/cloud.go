@@ -3,6 +3,7 @@ package devlinks
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,19 +16,36 @@ func google(d *Device) []string {
 	return named("google-", squeeze(scsi(d).short))
 }
 
-// googleVendorData is where Google's NVMe disks have their name in the data of the namespace (google_nvme_id).
-const googleVendorData = 384
+// vendorData is where the part of a namespace's identify data begins that belongs to the vendor (NVM command set
+// specification, Identify Namespace).
+const vendorData = 384
 
-// GoogleNVMeName reads the name of a persistent disk in a namespace's identify data; the vendor's part is JSON.
-func GoogleNVMeName(identify []byte) string {
-	if len(identify) < googleVendorData {
+// vendorText returns the text in that part, up to its first zero.
+func vendorText(identify []byte) string {
+	if len(identify) < vendorData {
 		return ""
 	}
-	text, _, _ := bytes.Cut(identify[googleVendorData:], []byte{0})
+	text, _, _ := bytes.Cut(identify[vendorData:], []byte{0})
+	return string(bytes.TrimSpace(text))
+}
+
+// The models of clouds whose namespaces have a text of their vendor.
+const (
+	googleDisk      = "nvme_card-pd"
+	azureDirectDisk = "Microsoft NVMe Direct Disk"
+)
+
+func hasVendorText(d *Device) bool {
+	model := d.Attr["device/model"]
+	return strings.HasPrefix(model, googleDisk) || strings.HasPrefix(model, azureDirectDisk)
+}
+
+// googleName reads the name of a persistent disk in the vendor's text, which is JSON (google_nvme_id).
+func googleName(text string) string {
 	var data struct {
 		Name string `json:"device_name"`
 	}
-	if json.Unmarshal(bytes.TrimSpace(text), &data) != nil {
+	if json.Unmarshal([]byte(text), &data) != nil {
 		return ""
 	}
 	return data.Name
@@ -42,32 +60,50 @@ func azure(d *Device) []string {
 	if bus == nil || d.Attr["device/vendor"] != "Msft" {
 		return nil
 	}
-	id := strings.Trim(bus.Attr["device_id"], "{}")
-	lun := ""
-	if unit := d.ancestor("scsi", "vendor"); unit != nil {
-		lun = unit.Name[strings.LastIndexByte(unit.Name, ':')+1:]
+	return azureSCSI(strings.Trim(bus.Attr["device_id"], "{}"), unitNumber(d))
+}
+
+// unitNumber returns the number of a SCSI disk's logical unit, or "".
+func unitNumber(d *Device) string {
+	unit := d.ancestor("scsi", "vendor")
+	if unit == nil {
+		return ""
 	}
-	return azureSCSI(id, lun)
+	return unit.Name[strings.LastIndexByte(unit.Name, ':')+1:]
+}
+
+// azureControllers are the SCSI controllers of every machine of Azure, in the order of their numbers.
+var azureControllers = []string{
+	"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "f8b3781b-1e82-4818-a1c3-63d806ec15bb",
+	"f8b3781c-1e82-4818-a1c3-63d806ec15bb", "f8b3781d-1e82-4818-a1c3-63d806ec15bb",
 }
 
 // azureSCSI names a disk by its controller. Machines of the first generation have the system's and the temporary disk
-// on controllers of their own, later ones as the first two units of the first.
+// on controllers of their own, later ones as the first two units of the first, whose third is no disk.
 func azureSCSI(id, lun string) []string {
-	own := map[string]string{"00000000-0000": "azure/root", "00000000-0001": "azure/resource"}
-	if name, found := own[id[:min(len(id), 13)]]; found {
-		return []string{name}
+	system, temporary := []string{"azure/os", "azure/root"}, []string{"azure/resource"}
+	switch id[:min(len(id), 13)] {
+	case "00000000-0000":
+		return system
+	case "00000000-0001":
+		return temporary
 	}
-	last, found := strings.CutPrefix(id, "f8b3781a-1e82-4818-a1c3-63d806ec15b")
-	controller := strings.Index("bcdef", last)
-	if !found || len(last) != 1 || controller < 0 {
+	controller := slices.Index(azureControllers, id)
+	if controller < 0 {
 		return nil
 	}
-	names := []string{"azure/scsi" + strconv.Itoa(controller) + "/lun" + lun}
-	units := map[string]string{"0": "azure/root", "1": "azure/resource"}
-	if name := units[lun]; controller == 0 && name != "" {
-		names = append(names, name)
+	name := "azure/scsi" + strconv.Itoa(controller) + "/lun" + lun
+	switch {
+	case controller > 0:
+		return []string{name, "azure/data/by-lun/" + lun}
+	case lun == "0":
+		return system
+	case lun == "1":
+		return temporary
+	case lun == "2":
+		return nil
 	}
-	return names
+	return []string{name}
 }
 
 // azureNVMe names the disks of a remote controller by number: the first namespace is the system's, the second is the
@@ -82,8 +118,40 @@ func azureNVMe(d *Device) []string {
 		return []string{"azure/os", "azure/root"}
 	case model == "MSFT NVMe Accelerator v1.0" && nsid > 1:
 		return []string{"azure/data/by-lun/" + strconv.Itoa(nsid-2)}
-	case strings.HasPrefix(model, "Microsoft NVMe Direct Disk"):
-		return []string{"azure/local/by-serial/" + replace(d.Attr["device/serial"])}
+	case strings.HasPrefix(model, azureDirectDisk):
+		return azureLocal(d)
 	}
 	return nil
+}
+
+// azureLocal names a disk of the machine itself, whose text is `type=local,index=2,name=nvme-600G-2` (azure-nvme-id).
+func azureLocal(d *Device) []string {
+	names := named("azure/local/by-serial/", replace(d.Attr["device/serial"]))
+	for pair := range strings.SplitSeq(d.VendorText, ",") {
+		switch key, value, _ := strings.Cut(pair, "="); key {
+		case "index", "name":
+			names = append(names, named("azure/local/by-"+key+"/", replace(value))...)
+		}
+	}
+	return names
+}
+
+// maxOracleUnit is the last unit that has a name, oraclevdzz.
+const maxOracleUnit = 26 + 26*26
+
+// oracle names a volume below /dev/oracleoci by its unit, which Oracle chooses by the device path of the attachment: a
+// is the first, the boot volume (99-systemoci-persistent-names.rules). Volumes are attached by virtio or iSCSI.
+func oracle(d *Device) string {
+	if d.Attr["device/vendor"] != "ORACLE" || d.Attr["device/model"] != "BlockVolume" {
+		return ""
+	}
+	unit, err := strconv.Atoi(unitNumber(d))
+	if err != nil || unit < 1 || unit > maxOracleUnit {
+		return ""
+	}
+	name := "oraclevd"
+	if unit > 26 {
+		name += string(rune('a' + (unit-1)/26 - 1))
+	}
+	return name + string(rune('a'+(unit-1)%26))
 }

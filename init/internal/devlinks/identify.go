@@ -20,9 +20,9 @@ type adminCommand struct {
 	timeoutMilliseconds, res uint32
 }
 
-// googleName asks a namespace for its identify data, of which sysfs has no part that belongs to the vendor. The command
-// changes nothing (NVM Express base specification, Identify).
-func googleName(name string) string {
+// readVendorText asks a namespace for its identify data, of which sysfs has no part that belongs to the vendor. The
+// command changes nothing (NVM Express base specification, Identify).
+func readVendorText(name string) string {
 	device, err := os.Open(blockdev.Path(name))
 	if err != nil {
 		return ""
@@ -54,5 +54,5 @@ func googleName(name string) string {
 	if !found {
 		return ""
 	}
-	return GoogleNVMeName(data)
+	return vendorText(data)
 }

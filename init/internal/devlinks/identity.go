@@ -45,7 +45,7 @@ func nvme(d *Device) []string {
 			names = append(names, name)
 		}
 	}
-	return append(names, named("google-", squeeze(d.GoogleName))...)
+	return append(names, named("google-", squeeze(googleName(d.VendorText)))...)
 }
 
 // scsiDisk follows the order of the rules: ATA disks, USB disks, other SCSI disks.

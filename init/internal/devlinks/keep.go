@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"strings"
 
 	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/volume"
@@ -25,7 +24,7 @@ type message struct {
 type contents struct {
 	seq, size int64
 	content   volume.Content
-	google    string
+	vendor    string
 	entry     entry
 	stale     bool
 }
@@ -130,6 +129,11 @@ func (k *keeper) renew() {
 		if same {
 			found.describe(device)
 		}
+		if !same && device.Number == 0 {
+			if err := bePatient("/sys", device); err != nil {
+				k.warn(err)
+			}
+		}
 		if !same || found.stale {
 			unread[device.disk().Name] = append(unread[device.disk().Name], device)
 		}
@@ -166,7 +170,7 @@ func (k *keeper) begin(disk string, devices []*Device) {
 
 // describe gives a device what was read from it.
 func (c contents) describe(device *Device) {
-	device.Content, device.GoogleName = c.content, c.google
+	device.Content, device.VendorText = c.content, c.vendor
 	if c.entry != (entry{}) {
 		device.PartUUID, device.PartName = c.entry.uuid, c.entry.name
 	}
@@ -188,8 +192,8 @@ func readAll(disk string, devices []*Device) map[string]contents {
 	for _, device := range devices {
 		found := contents{seq: device.disk().Seq, size: device.Size, entry: table[device.Number]}
 		found.content, _ = readContent(device.Name, device.Size)
-		if strings.HasPrefix(device.Attr["device/model"], "nvme_card-pd") {
-			found.google = googleName(device.Name)
+		if hasVendorText(device) {
+			found.vendor = readVendorText(device.Name)
 		}
 		read[device.Name] = found
 	}

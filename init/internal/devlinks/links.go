@@ -27,7 +27,7 @@ type Device struct {
 	Ancestors []Ancestor
 
 	PartUUID, PartName string // of the partition table's entry
-	GoogleName         string // the name of a Google Cloud NVMe disk
+	VendorText         string // what the vendor of a namespace says of it in its identify data
 }
 
 // Ancestor is a device above a disk.
@@ -44,8 +44,8 @@ func (d *Device) disk() *Device {
 	return d
 }
 
-// claims returns the names below /dev/disk of a device, as 60-persistent-storage.rules and the rules of clouds give
-// them. A name that a hostile disk could use to leave its folder is left out.
+// claims returns the names of a device (see inDev), as 60-persistent-storage.rules and the rules of clouds give them. A
+// name that a hostile disk could use to leave its folder is left out.
 func claims(d *Device) []string {
 	suffix := ""
 	if d.Number > 0 {
@@ -63,6 +63,9 @@ func claims(d *Device) []string {
 		folder, base, _ := cutLast(name)
 		all.add(folder, base+suffix)
 	}
+	if name := oracle(d.disk()); name != "" {
+		all.add("/oracleoci", name+strings.TrimPrefix(suffix, "-part"))
+	}
 	all.addContent("", d)
 	if d.Number > 0 && len(found) > 0 && len(found[0]+"-part") <= maxName {
 		folder := "by-path/" + found[0] + "-part/"
@@ -75,7 +78,7 @@ func claims(d *Device) []string {
 	return all
 }
 
-// names are paths below /dev/disk.
+// names are paths of links, as inDev takes them.
 type names []string
 
 func (n *names) add(folder, name string) {
@@ -95,8 +98,8 @@ func (n *names) addContent(folder string, d *Device) {
 // maxName leaves room in a file name of 255 bytes for the mark of an unfinished link.
 const maxName = 250
 
-// Links returns for each link below /dev/disk the device it points to. Of several devices that claim one link, the one
-// that has it keeps it; udev would give it to the newest, so that a copy of a disk would take the name of the original.
+// Links returns for each link (see inDev) the device it points to. Of several devices that claim one link, the one that
+// has it keeps it; udev would give it to the newest, so that a copy of a disk would take the name of the original.
 // Without an owner the disk that came first gets it.
 func Links(devices []*Device, owners map[string]string) map[string]string {
 	claimed := map[string][]*Device{}

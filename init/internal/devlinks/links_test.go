@@ -52,7 +52,7 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 			[]string{"by-id/scsi-0DO_Volume_pvc-1a"}},
 		"Google": {Device{Name: "sdb", Attr: scsiAttr("Google", "PersistentDisk", page83(0, 2, "pvc-9"))},
 			[]string{"by-id/google-pvc-9", "by-id/scsi-0Google_PersistentDisk_pvc-9"}},
-		"Google, NVMe": {Device{Name: "nvme0n2", GoogleName: "data", Attr: map[string]string{}}, []string{"by-id/google-data"}},
+		"Google, NVMe": {Device{Name: "nvme0n2", VendorText: `{"device_name":"data"}`, Attr: map[string]string{}}, []string{"by-id/google-data"}},
 		"Amazon": {Device{Name: "nvme1n1", Attr: map[string]string{"wwid": "nvme.1d0f-766f6c30", "nsid": "1",
 			"device/model": "Amazon Elastic Block Store", "device/serial": "vol0123456789abcdef0"}},
 			[]string{"by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0",
@@ -70,14 +70,20 @@ func TestADiskHasTheNamesThatStorageDriversLookFor(t *testing.T) {
 		"a memory card": {Device{Name: "mmcblk0", Attr: map[string]string{"device/name": "SC16G", "device/serial": "0x1"},
 			Ancestors: []Ancestor{{Name: "mmc0:aaaa", Subsystem: "mmc"}, {Name: "fe340000.mmc", Subsystem: "platform"}}},
 			[]string{"by-id/mmc-SC16G_0x1", "by-path/platform-fe340000.mmc"}},
-		"Azure": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781b-1e82-4818-a1c3-63d806ec15bb")},
-			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781b1e824818a1c363d806ec15bb-lun-2"}},
-		"Azure's data disk": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bc")},
-			[]string{"azure/scsi1/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bc-lun-2"}},
+		"Hyper-V without Azure": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bc")},
+			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bc-lun-2"}},
+		"Azure's data disk": {Device{Name: "sdc", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781b-1e82-4818-a1c3-63d806ec15bb")},
+			[]string{"azure/data/by-lun/2", "azure/scsi1/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781b1e824818a1c363d806ec15bb-lun-2"}},
 		"Azure's third unit of the system's controller": {Device{Name: "sdd", Attr: map[string]string{"device/vendor": "Msft"}, Ancestors: azureBus("f8b3781a-1e82-4818-a1c3-63d806ec15bb")},
-			[]string{"azure/scsi0/lun2", "by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bb-lun-2"}},
+			[]string{"by-path/acpi-VMBUS:00-vmbus-f8b3781a1e824818a1c363d806ec15bb-lun-2"}},
+		"Oracle's boot volume": {oracleDisk("sda", "virtio0", "0:0:0:1"), []string{"/oracleoci/oraclevda", "by-path/pci-0000:00:04.0-scsi-0:0:0:1"}},
+		"Oracle's volume":      {oracleDisk("sdb", "virtio0", "0:0:2:12"), []string{"/oracleoci/oraclevdl", "by-path/pci-0000:00:04.0-scsi-0:0:2:12"}},
+		"another disk with Oracle's unit": {Device{Name: "sdb", Attr: map[string]string{"device/vendor": "QEMU", "device/model": "BlockVolume"}, Ancestors: oracleDisk("sdb", "virtio0", "0:0:0:2").Ancestors},
+			[]string{"by-path/pci-0000:00:04.0-scsi-0:0:0:2"}},
 		"Azure, NVMe": {Device{Name: "nvme0n3", Attr: map[string]string{"device/model": "MSFT NVMe Accelerator v1.0", "nsid": "3"}},
 			[]string{"azure/data/by-lun/1"}},
+		"Azure, NVMe of the machine": {Device{Name: "nvme1n1", VendorText: "type=local,index=2,name=nvme-600G-2", Attr: map[string]string{"device/model": "Microsoft NVMe Direct Disk v2", "device/serial": "9a2e", "nsid": "1"}},
+			[]string{"azure/local/by-index/2", "azure/local/by-name/nvme-600G-2", "azure/local/by-serial/9a2e", "by-id/nvme-Microsoft_NVMe_Direct_Disk_v2_9a2e", "by-id/nvme-Microsoft_NVMe_Direct_Disk_v2_9a2e_1"}},
 		"virtio on PCI": {Device{Name: "vda", Ancestors: []Ancestor{{Name: "virtio1", Subsystem: "virtio"}, {Name: "0000:00:05.0", Subsystem: "pci"}, {Name: "0000:00:01.0", Subsystem: "pci"}}},
 			[]string{"by-path/pci-0000:00:05.0", "by-path/virtio-pci-0000:00:05.0"}},
 		"iSCSI": {Device{Name: "sda", Attr: map[string]string{"hostBase": "3"}, Ancestors: []Ancestor{{Name: "3:0:0:1", Subsystem: "scsi"}, {Name: "target3:0:0", Subsystem: "scsi"},
@@ -97,17 +103,51 @@ func TestTheSystemsDiskOfAzureHasANameOfItsOwn(t *testing.T) {
 		id, lun string
 		want    []string
 	}{
-		{"00000000-0000-8899-0000-000000000000", "0", []string{"azure/root"}},
+		{"00000000-0000-8899-0000-000000000000", "0", []string{"azure/os", "azure/root"}},
 		{"00000000-0001-8899-0000-000000000000", "0", []string{"azure/resource"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/scsi0/lun0", "azure/root"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "1", []string{"azure/scsi0/lun1", "azure/resource"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15bc", "0", []string{"azure/scsi1/lun0"}},
-		{"f8b3781a-1e82-4818-a1c3-63d806ec15b", "0", nil},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/os", "azure/root"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "1", []string{"azure/resource"}},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "2", nil},
+		{"f8b3781a-1e82-4818-a1c3-63d806ec15bb", "3", []string{"azure/scsi0/lun3"}},
+		{"f8b3781b-1e82-4818-a1c3-63d806ec15bb", "0", []string{"azure/scsi1/lun0", "azure/data/by-lun/0"}},
+		{"f8b3781d-1e82-4818-a1c3-63d806ec15bb", "17", []string{"azure/scsi3/lun17", "azure/data/by-lun/17"}},
+		{"f8b3781e-1e82-4818-a1c3-63d806ec15bb", "0", nil},
+		{"f8b3781b-1e82-4818-a1c3-63d806ec15bc", "0", nil},
+		{"f8b3781-1e82-4818-a1c3-63d806ec15bb", "0", nil},
 		{"", "", nil},
 	} {
 		if got := azureSCSI(test.id, test.lun); !slices.Equal(got, test.want) {
 			t.Errorf("%s unit %s: %q, want %q", test.id, test.lun, got, test.want)
 		}
+	}
+}
+
+func oracleDisk(name, bus, unit string) Device {
+	return Device{Name: name, Attr: map[string]string{"device/vendor": "ORACLE", "device/model": "BlockVolume"}, Ancestors: []Ancestor{
+		{Name: unit, Subsystem: "scsi", Attr: map[string]string{"vendor": "ORACLE", "model": "BlockVolume"}},
+		{Name: "host0", Subsystem: "scsi"}, {Name: bus, Subsystem: "virtio"}, {Name: "0000:00:04.0", Subsystem: "pci"},
+	}}
+}
+
+func TestAVolumeOfOracleHasTheLetterOfItsUnit(t *testing.T) {
+	for unit, want := range map[string]string{
+		"0:0:0:1": "a", "0:0:0:2": "b", "3:0:0:26": "z", "3:0:0:27": "aa", "0:0:0:33": "ag", "0:0:0:52": "az", "0:0:0:53": "ba", "0:0:0:702": "zz",
+		"0:0:0:0": "", "0:0:0:703": "", "0:0:0:-1": "", "host0": "", "": "",
+	} {
+		disk := oracleDisk("sdb", "virtio0", unit)
+		if want != "" {
+			want = "oraclevd" + want
+		}
+		if got := oracle(&disk); got != want {
+			t.Errorf("%s: %q, want %q", unit, got, want)
+		}
+	}
+}
+
+func TestAPartitionOfOraclesVolumeHasItsNumberBehindTheLetter(t *testing.T) {
+	disk := oracleDisk("sda", "virtio0", "0:0:0:1")
+	if got := claims(&Device{Name: "sda15", Number: 15, Parent: &disk}); !slices.Contains(got, "/oracleoci/oraclevda15") {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -142,11 +182,24 @@ func TestTheVersionOfUSBIsThatOfTheRootHub(t *testing.T) {
 	}
 }
 
+func TestAHostileTextOfAnAzureDiskCannotLeaveItsFolder(t *testing.T) {
+	for _, evil := range []string{"..", ".", "../../../etc/passwd", "a/b", "/", "a\nb", strings.Repeat("x", 300), "\xff", "\x1b[2J"} {
+		for _, link := range claims(&Device{Name: "nvme0n1", VendorText: "index=" + evil + ",name=" + evil + ",type=" + evil + ",=,=" + evil,
+			Attr: map[string]string{"device/model": azureDirectDisk}}) {
+			below, ok := strings.CutPrefix(link, "azure/local/by-")
+			_, base, _ := strings.Cut(below, "/")
+			if !ok || base == "" || base == "." || base == ".." || strings.ContainsAny(base, "/\n\x1b") || len(base) > 255 {
+				t.Errorf("%q gives %q", evil, link)
+			}
+		}
+	}
+}
+
 func TestAHostileDiskCannotLeaveItsFolder(t *testing.T) {
 	for _, evil := range []string{"..", ".", "../../../etc/passwd", "a\nb", "a\x00b", "/", strings.Repeat("x", 300), "\xff\xfe", "\x1b[2J"} {
 		device := &Device{Name: "sda", Attr: map[string]string{"device/vendor": evil, "device/model": evil, "serial": evil, "device/vpd_pg80": "\x00\x80\x00\xff" + evil,
 			"device/vpd_pg83": page83(0, 2, evil[:min(len(evil), 200)]), "device/vpd_pg89": evil},
-			PartUUID: evil, PartName: evil, Content: volume.Content{UUID: evil, Label: evil}, GoogleName: evil}
+			PartUUID: evil, PartName: evil, Content: volume.Content{UUID: evil, Label: evil}, VendorText: evil}
 		for _, name := range []string{"sda", "vda", "nvme0n1", "mmcblk0", "dm-0"} {
 			device.Name = name
 			device.Attr["device/serial"], device.Attr["device/name"], device.Attr["wwid"], device.Attr["dm/name"] = evil, evil, evil, evil
@@ -205,11 +258,11 @@ func TestALinkNeverStandsInThePlaceOfAFolder(t *testing.T) {
 func TestTheNameOfAGoogleDiskIsInTheVendorsPartOfItsNamespace(t *testing.T) {
 	data := make([]byte, 4096)
 	copy(data[384:], `{"device_name":"pvc-1","disk_type":"PERSISTENT"}`)
-	if got := GoogleNVMeName(data); got != "pvc-1" {
+	if got := googleName(vendorText(data)); got != "pvc-1" {
 		t.Errorf("%q", got)
 	}
 	for _, bad := range [][]byte{nil, make([]byte, 4096), append(make([]byte, 384), "{"...)} {
-		if got := GoogleNVMeName(bad); got != "" {
+		if got := googleName(vendorText(bad)); got != "" {
 			t.Errorf("%q", got)
 		}
 	}

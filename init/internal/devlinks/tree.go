@@ -7,10 +7,19 @@ import (
 	"strings"
 )
 
-// tree makes links below a folder (/dev/disk). It never follows a link out of /dev that somebody puts in its way.
+// tree makes links below /dev/disk, and those of one cloud below /dev. It never follows a link out of /dev that
+// somebody puts in its way.
 type tree struct {
 	root *os.Root          // /dev
-	made map[string]string // target by link, below "disk"
+	made map[string]string // target by link, as inDev takes it
+}
+
+// inDev returns the path of a link below /dev: a name that begins with a slash is there, any other in "disk".
+func inDev(name string) string {
+	if path, found := strings.CutPrefix(name, "/"); found {
+		return path
+	}
+	return "disk/" + name
 }
 
 // apply makes the links that are wanted and removes those that it made and that are not wanted any more. Each link
@@ -21,7 +30,7 @@ func (t *tree) apply(wanted map[string]string) error {
 		if _, kept := wanted[name]; kept {
 			continue
 		}
-		if err := t.root.Remove("disk/" + name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := t.root.Remove(inDev(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = err
 			continue
 		}
@@ -40,15 +49,15 @@ func (t *tree) apply(wanted map[string]string) error {
 
 // prune removes the folders that a link leaves empty, but those that exist on every node.
 func (t *tree) prune(name string) {
-	for folder := filepath.Dir(name); strings.Contains(folder, "/"); folder = filepath.Dir(folder) {
-		if t.root.Remove("disk/"+folder) != nil {
+	for folder := filepath.Dir(name); strings.Contains(folder, "/") && folder != "/"; folder = filepath.Dir(folder) {
+		if t.root.Remove(inDev(folder)) != nil {
 			return
 		}
 	}
 }
 
 func (t *tree) place(name, target string) error {
-	link := "disk/" + name
+	link := inDev(name)
 	if found, err := t.root.Readlink(link); err == nil && found == target {
 		return nil
 	}
@@ -68,5 +77,5 @@ func (t *tree) place(name, target string) error {
 
 // target is relative, as udev's are: a pod sees the same devices wherever it mounts /dev.
 func target(name, device string) string {
-	return strings.Repeat("../", 1+strings.Count(name, "/")) + strings.ReplaceAll(device, "!", "/")
+	return strings.Repeat("../", strings.Count(inDev(name), "/")) + strings.ReplaceAll(device, "!", "/")
 }

@@ -64,6 +64,22 @@ func TestLinksFollowTheDevices(t *testing.T) {
 	}
 }
 
+func TestALinkOutsideOfTheFolderDiskComesAndGoes(t *testing.T) {
+	tree, folder := newTree(t)
+	if err := tree.apply(map[string]string{"/oracleoci/oraclevda": "sda", "by-id/x": "sda"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.Readlink(filepath.Join(folder, "oracleoci/oraclevda")); got != "../sda" {
+		t.Errorf("%q", got)
+	}
+	if err := tree.apply(map[string]string{"by-id/x": "sda"}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) != 1 || entries[0].Name() != "disk" {
+		t.Errorf("left: %v", entries)
+	}
+}
+
 func TestACutBetweenTwoStepsIsMendedByTheNext(t *testing.T) {
 	tree, folder := newTree(t)
 	os.MkdirAll(filepath.Join(folder, "disk/by-id"), 0o755)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,57 @@ func TestFormatIsOneJSONObjectInOrder(t *testing.T) {
 	}
 }
 
+func TestATextIsOneJSONStringWhateverIsInIt(t *testing.T) {
+	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	got := string(formatText(now, 1.25, "warn", "kubelet", []byte("a\"\\\x1b\tö<\xff\x7f")))
+	if want := `{"t":"2026-11-22T01:02:03.004Z","up":1.25,"lvl":"warn","agent":"kubelet","text":"a\"\\\u001b\tö<\ufffd\u007f"}` + "\n"; got != want {
+		t.Error(got)
+	}
+	for i := range 256 {
+		text := []byte{'x', byte(i), 'y'}
+		var line struct{ Text string }
+		if err := json.Unmarshal(formatText(now, 0, "info", "kernel", text), &line); err != nil || line.Text != strings.ToValidUTF8(string(text), "\ufffd") {
+			t.Errorf("%q: %q %v", text, line.Text, err)
+		}
+	}
+}
+
+// Agents read these lines.
+func TestLinesOfProgramsAreThoseOfTheVectors(t *testing.T) {
+	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	file, err := os.ReadFile("../../../packages/host-api/vectors/program-lines.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct{ Agent, Text, Line string }
+	if err := json.Unmarshal(file, &vectors); err != nil || len(vectors) < 5 {
+		t.Fatal(err, len(vectors))
+	}
+	for _, v := range vectors {
+		if got := string(formatText(now, 1.25, "info", v.Agent, []byte(v.Text))); got != v.Line+"\n" {
+			t.Errorf("%q: %s", v.Text, got)
+		}
+	}
+}
+
+func TestLevelsAreThoseOfThePrograms(t *testing.T) {
+	for text, want := range map[string]string{
+		`I0722 10:00:00.000000       1 server.go:1] "x"`:                     "info",
+		`W0722 10:00:00.000000       1 server.go:1] "x"`:                     "warn",
+		`E0722 10:00:00.000000       1 server.go:1] "x"`:                     "error",
+		`F0722 10:00:00.000000       1 server.go:1] "x"`:                     "error",
+		`time="2026-07-22T10:00:00.000000000Z" level=info msg="level=error"`: "info",
+		`time="2026-07-22T10:00:00.000000000Z" level=warning msg=x`:          "warn",
+		`time="2026-07-22T10:00:00.000000000Z" level=error msg=x`:            "error",
+		`time="2026-07-22T10:00:00.000000000Z" level=fatal msg=x`:            "error",
+		`Error: no`: "info", ``: "info", `E`: "info", `panic: x`: "info",
+	} {
+		if got := levelOf([]byte(text)); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 func TestFormatSpellsOutAFault(t *testing.T) {
 	err := fmt.Errorf("boot: %w", fault.New("KIOS_X", "mount /a", "try b", errors.New("no")))
 	var line map[string]any
@@ -33,22 +85,6 @@ func TestFormatSpellsOutAFault(t *testing.T) {
 	}
 	if line["code"] != "KIOS_X" || line["remedy"] != "try b" || line["cause"] != "boot: mount /a: no" {
 		t.Errorf("%v", line)
-	}
-}
-
-func TestFilesRotateAtTheirLimitAndKeepOneOlder(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.log")
-	r, err := openRotating(path, 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 7 {
-		fmt.Fprintf(r, "line %d...\n", i) // 10 bytes: two a file
-	}
-	for file, want := range map[string]string{path: "line 6...\n", path + ".1": "line 4...\nline 5...\n"} {
-		if text, _ := os.ReadFile(file); string(text) != want {
-			t.Errorf("%s: %q", filepath.Base(file), text)
-		}
 	}
 }
 
@@ -141,6 +177,24 @@ func TestWithoutAnyConsoleTheLogIsKept(t *testing.T) {
 	}
 }
 
+// textsOf returns the texts of the lines of a program, each of which must have the form of all lines.
+func textsOf(t *testing.T, path string) (texts []string) {
+	t.Helper()
+	content, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(content)) {
+		var fields struct {
+			T                time.Time
+			Up               float64
+			Lvl, Agent, Text string
+		}
+		if err := json.Unmarshal([]byte(line), &fields); err != nil || fields.T.IsZero() || fields.Up == 0 || fields.Agent == "" {
+			t.Fatalf("%q: %v", line, err)
+		}
+		texts = append(texts, fields.Text)
+	}
+	return texts
+}
+
 func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 	dir := t.TempDir()
 	console, port := &bytes.Buffer{}, &bytes.Buffer{}
@@ -156,14 +210,13 @@ func TestAChildsLinesReachItsFileAndThePort(t *testing.T) {
 	long := strings.Repeat("y", lineLimit+5)
 	io.WriteString(pipe, "one\n"+long+"\nlast without end")
 	pipe.Close()
-	want := "one\n" + long[:lineLimit] + "\nyyyyy\nlast without end\n"
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) == want {
-			break
-		}
+	want := []string{"one", long[:lineLimit], "yyyyy", "last without end"}
+	var texts []string
+	for end := time.Now().Add(5 * time.Second); len(texts) < len(want) && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		texts = textsOf(t, dir+"/kubelet.log")
 	}
-	if text, _ := os.ReadFile(dir + "/kubelet.log"); string(text) != want {
-		t.Errorf("file: %.60q … %d bytes", text, len(text))
+	if !slices.Equal(texts, want) {
+		t.Errorf("file: %.60q", texts)
 	}
 	log.Flush(5 * time.Second)
 	if !strings.HasPrefix(port.String(), "kubelet: one\nkubelet: y") || console.Len() != 0 {

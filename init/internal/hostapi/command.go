@@ -14,15 +14,19 @@ const (
 	RestartRuntime
 	PowerOff
 	Reboot
+	CallOffShutdown
 )
 
-// EventShutdown is sent to the clients of the system socket when a soft shutdown begins.
-const EventShutdown = 0x01
+// Events for the clients of the system socket: a soft shutdown begins, or a shutdown was called off.
+const (
+	EventShutdown  = 0x01
+	EventCalledOff = 0x02
+)
 
 var names = map[Command]string{
 	SoftShutdown: "soft-shutdown", ContinueShutdown: "continue-shutdown",
 	RestartKubelet: "restart-kubelet", RestartRuntime: "restart-runtime",
-	PowerOff: "power-off", Reboot: "reboot",
+	PowerOff: "power-off", Reboot: "reboot", CallOffShutdown: "call-off-shutdown",
 }
 
 func (c Command) String() string { return names[c] }
@@ -37,10 +41,10 @@ type Socket struct {
 
 // Sockets lists every control socket.
 var Sockets = []Socket{
-	{"system", "system.sock", []Command{SoftShutdown, ContinueShutdown, RestartKubelet, RestartRuntime, PowerOff, Reboot}, true},
+	{"system", "system.sock", []Command{SoftShutdown, ContinueShutdown, RestartKubelet, RestartRuntime, PowerOff, Reboot, CallOffShutdown}, true},
 	{"restart-kubelet", "kios/control/restart-kubelet.sock", []Command{RestartKubelet}, false},
 	{"restart-runtime", "kios/control/restart-runtime.sock", []Command{RestartRuntime}, false},
-	{"shutdown", "kios/control/shutdown.sock", []Command{SoftShutdown, ContinueShutdown, PowerOff, Reboot}, false},
+	{"shutdown", "kios/control/shutdown.sock", []Command{SoftShutdown, ContinueShutdown, PowerOff, Reboot, CallOffShutdown}, false},
 }
 
 // Interpret splits a client's bytes into the commands that the socket grants and the bytes that it refuses.

@@ -17,10 +17,23 @@ func ReadFiles(etc string) Files {
 	r := reader{etc: etc}
 	files := Files{
 		Hostname: r.text(hostname), NodeLabels: r.text(nodeLabels), NodeIP: r.text(nodeIP),
+		Manager: r.text(manager), Proxy: r.text(proxy),
 		Kubeconfig: r.exists(kubeconfig), Bootstrap: r.exists(bootstrap), Credentials: r.exists(credentials),
 	}
 	files.Unusable = r.faults
 	return files
+}
+
+// ReadProxy returns the words of containerd's environment that the file of the proxy gives. A file at fault gives none,
+// and is named at kubelet's start.
+func ReadProxy(etc string) []string {
+	r := reader{etc: etc}
+	text := r.text(proxy)
+	if text == nil {
+		return nil
+	}
+	words, _ := parseProxy(*text)
+	return words
 }
 
 type reader struct {

@@ -29,7 +29,7 @@ func TestAFIFOAsAnyFileStopsNoBoot(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(etc, "kubernetes"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		paths := []string{hostname, nodeLabels, nodeIP, kubeconfig, bootstrap, credentials}
+		paths := []string{hostname, nodeLabels, nodeIP, manager, proxy, kubeconfig, bootstrap, credentials}
 		for _, path := range paths {
 			if err := put(filepath.Join(etc, below(path))); err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@
 package kubelet
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -21,6 +22,8 @@ const (
 	hostname    = "/etc/hostname"
 	nodeLabels  = Dir + "/node-labels"
 	nodeIP      = Dir + "/node-ip"
+	manager     = Dir + "/cloud-provider"
+	proxy       = Dir + "/proxy"
 	kubeconfig  = Dir + "/kubelet.conf"
 	bootstrap   = Dir + "/bootstrap-kubelet.conf"
 	credentials = Dir + "/credential-providers.yaml"
@@ -28,8 +31,8 @@ const (
 
 // Files holds the content of the files of docs/host-api.md section 4. A nil pointer is a missing file.
 type Files struct {
-	Hostname, NodeLabels, NodeIP       *string
-	Kubeconfig, Bootstrap, Credentials bool
+	Hostname, NodeLabels, NodeIP, Manager, Proxy *string
+	Kubeconfig, Bootstrap, Credentials           bool
 	// Unusable files are there, but cannot be read as files. They count as missing.
 	Unusable []Fault
 	// OwnDropInsOnly leaves out the drop-ins that others wrote (SetAsideDropIns).
@@ -44,6 +47,7 @@ type Plan struct {
 	Mode   string // "standalone" or "cluster"
 	Name   Name
 	Args   []string
+	Proxy  []string // words of the environment, containerd's too
 	Faults []Fault
 }
 
@@ -72,6 +76,12 @@ func Make(files Files, own Name) Plan {
 			p.Name = Name{name, "file"}
 		}
 	}
+	if files.Proxy != nil {
+		var err error
+		if p.Proxy, err = parseProxy(*files.Proxy); err != nil {
+			p.fault(proxy, err)
+		}
+	}
 	if files.Kubeconfig || files.Bootstrap {
 		p.cluster(files)
 	}
@@ -93,6 +103,13 @@ func (p *Plan) cluster(files Files) {
 			p.fault(nodeLabels, err)
 		} else if labels != "" {
 			p.add("--node-labels=" + labels)
+		}
+	}
+	if files.Manager != nil {
+		if strings.TrimSpace(*files.Manager) == "external" {
+			p.add("--cloud-provider=external")
+		} else {
+			p.fault(manager, errors.New("the only word allowed is external"))
 		}
 	}
 	if files.NodeIP != nil {

@@ -31,6 +31,9 @@ func TestMake(t *testing.T) {
 		},
 		{"a file without labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
 		{"dual stack", "cluster", own.Host, Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
+		{"a cloud's own manager", "cluster", own.Host, Files{Kubeconfig: true, Manager: text("external\n")}, []string{kube, "--cloud-provider=external"}, ""},
+		{"a manager waits for the cluster", "standalone", own.Host, Files{Manager: text("external")}, nil, ""},
+		{"another manager", "cluster", own.Host, Files{Kubeconfig: true, Manager: text("aws --v=9")}, []string{kube}, "/etc/kubernetes/cloud-provider"},
 		{
 			"credentials", "standalone", own.Host, Files{Credentials: true},
 			[]string{"--image-credential-provider-config=/etc/kubernetes/credential-providers.yaml", "--image-credential-provider-bin-dir=/var/lib/kios/credential-providers"}, "",

@@ -116,7 +116,7 @@ var Persistent = []Dir{
 func StateDirs(base string) []Dir {
 	data := base + "/data"
 	dirs := []Dir{
-		{base + "/meta", 0o755}, {base + "/meta/etc", 0o755}, {base + "/meta/etc.work", 0o700}, {base + "/meta/log", 0o755},
+		{base + "/meta", 0o755}, {base + "/meta/etc", 0o755}, {base + "/meta/etc.work", 0o700}, {base + "/meta/log", 0o755}, {base + "/meta/boots", 0o755},
 		{data, 0o755}, {data + "/containerd", 0o700}, {data + "/kubelet", 0o750}, {data + "/kios", 0o755},
 		{data + "/kios/credential-providers", 0o755}, {data + "/cni", 0o755},
 	}

@@ -130,10 +130,29 @@ func reportUnknown(folder string, log Log) {
 		return
 	}
 	if err == nil {
-		err = fmt.Errorf("no part of the node reads %s", strings.Join(shorten(names), ", "))
+		err = fmt.Errorf("no part of the node reads %s%s", strings.Join(shorten(names), ", "), endingsOf(names))
 	}
 	log.Warn("seed.unknown", "label", "boot", "names", shorten(names), "cause", fault.New(fault.SeedUnknown, "use all of the folder kios on the medium",
 		"Correct the name or remove the file; README.txt beside it has the names.", err))
+}
+
+// endingsOf says how files must end in the folders that these paths name.
+func endingsOf(names []string) string {
+	said := ""
+	for _, folder := range []string{"manifests", "images"} {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(strings.ToLower(name), folder+"/") }) {
+			said += ": a file in " + folder + " must end in " + oneOf(known[folder])
+		}
+	}
+	return said
+}
+
+func oneOf(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // unknownIn returns the paths in the folder that mean nothing. Names with a leading dot are those of other systems.

@@ -64,7 +64,7 @@ func TestWhatMeansNothingIsNamed(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"all that there may be", map[string]string{"README.txt": "", "BOOTSTRAP.YAML": "", "dhcp.yaml": "", "network.yaml": "", "token": "", "manifests/a.yaml": "", "manifests/b.YML": "", "manifests/c.json": ""}, nil},
+		{"all that there may be", map[string]string{"README.txt": "", "BOOTSTRAP.YAML": "", "dhcp.yaml": "", "network.yaml": "", "token": "", "manifests/a.yaml": "", "manifests/b.YML": "", "manifests/c.json": "", "manifests/d.manifest": ""}, nil},
 		{"an ending that Windows hides", map[string]string{"bootstrap.yaml.txt": ""}, []string{"bootstrap.yaml.txt"}},
 		{"files of other systems", map[string]string{".DS_Store": "", "._bootstrap.yaml": "", "manifests/._a.yaml": ""}, nil},
 		{"a file in the folder of pods that is none", map[string]string{"manifests/notes.txt": "", "manifests/a.yaml": ""}, []string{"manifests/notes.txt"}},
@@ -94,6 +94,22 @@ func TestALineNamesAFewOfManyFiles(t *testing.T) {
 	reportUnknown(folder, &log)
 	if len(log.said) != 1 || !strings.Contains(log.said[0], "x07 and 12 more") || strings.Contains(log.said[0], "x08") {
 		t.Error(log.said)
+	}
+}
+
+func TestALineSaysHowTheFilesOfAFolderMustEnd(t *testing.T) {
+	for file, want := range map[string]string{
+		"manifests/a.yaml~": "no part of the node reads manifests/a.yaml~: a file in manifests must end in .yaml, .yml, .json or .manifest",
+		"images/a.tar.gz":   "no part of the node reads images/a.tar.gz: a file in images must end in .tar",
+		"wrong.yaml":        "no part of the node reads wrong.yaml",
+	} {
+		folder := t.TempDir()
+		put(t, folder, map[string]string{file: ""})
+		var log lines
+		reportUnknown(folder, &log)
+		if said := strings.Join(log.said, ""); !strings.Contains(said, want) || strings.Contains(said, want+":") {
+			t.Errorf("%s: %s", file, said)
+		}
 	}
 }
 

@@ -12,25 +12,43 @@ import (
 )
 
 func TestNext(t *testing.T) {
+	running, announced := State{}, State{Announced, PowerOff}
+	preparing, rebooting := State{Preparing, PowerOff}, State{Preparing, Reboot}
 	for _, c := range []struct {
-		name   string
-		phase  Phase
-		cmd    hostapi.Command
-		next   Phase
-		action Action
+		name  string
+		state State
+		cmd   hostapi.Command
+		want  State
 	}{
-		{"a soft shutdown is announced", Running, hostapi.SoftShutdown, Announced, PowerOff},
-		{"continue without an announcement does nothing", Running, hostapi.ContinueShutdown, Running, PowerOff},
-		{"continue stops after an announcement", Announced, hostapi.ContinueShutdown, Stopping, PowerOff},
-		{"a second soft shutdown changes nothing", Announced, hostapi.SoftShutdown, Announced, PowerOff},
-		{"reboot overtakes an announcement", Announced, hostapi.Reboot, Stopping, Reboot},
-		{"power off", Running, hostapi.PowerOff, Stopping, PowerOff},
-		{"reboot", Running, hostapi.Reboot, Stopping, Reboot},
-		{"a restart does not concern a shutdown", Running, hostapi.RestartKubelet, Running, PowerOff},
-		{"nothing undoes a stop", Stopping, hostapi.Reboot, Stopping, PowerOff},
+		{"a soft shutdown is announced", running, hostapi.SoftShutdown, announced},
+		{"continue without an announcement does nothing", running, hostapi.ContinueShutdown, running},
+		{"continue lets kubelet end the pods after an announcement", announced, hostapi.ContinueShutdown, preparing},
+		{"continue ends the wait for the pods", rebooting, hostapi.ContinueShutdown, State{Stopping, Reboot}},
+		{"a second soft shutdown changes nothing", announced, hostapi.SoftShutdown, announced},
+		{"nor does one while pods end", rebooting, hostapi.SoftShutdown, rebooting},
+		{"reboot overtakes an announcement", announced, hostapi.Reboot, rebooting},
+		{"power off", running, hostapi.PowerOff, preparing},
+		{"reboot", running, hostapi.Reboot, rebooting},
+		{"a second reboot leaves the pods their time", rebooting, hostapi.Reboot, rebooting},
+		{"the last word counts while pods end", rebooting, hostapi.PowerOff, preparing},
+		{"an announcement is called off", announced, hostapi.CallOffShutdown, running},
+		{"a reboot is called off while pods end", rebooting, hostapi.CallOffShutdown, running},
+		{"without a shutdown nothing is called off", running, hostapi.CallOffShutdown, running},
+		{"a restart does not concern a shutdown", preparing, hostapi.RestartKubelet, preparing},
+		{"nothing undoes a stop", State{Stopping, Reboot}, hostapi.PowerOff, State{Stopping, Reboot}},
+		{"nor is it called off", State{Stopping, Reboot}, hostapi.CallOffShutdown, State{Stopping, Reboot}},
 	} {
-		if next, action := Next(c.phase, c.cmd); next != c.next || action != c.action {
-			t.Errorf("%s: %v %v", c.name, next, action)
+		if got := Next(c.state, c.cmd); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestThePowerButtonAsksOnceAndThenEndsEachWait(t *testing.T) {
+	var state State
+	for _, want := range []Phase{Announced, Preparing, Stopping} {
+		if state = Next(state, Press(state)); state.Phase != want || state.Action != PowerOff {
+			t.Errorf("%v, want phase %v", state, want)
 		}
 	}
 }
@@ -46,7 +64,8 @@ func TestHoldingDataReversesTheMountsAndOmitsTheKernelsOwn(t *testing.T) {
 broken line
 `
 	want := []Mounted{
-		{"/var/lib/kubelet/pods/x/vol ume", "tmpfs"}, {"/var/lib/kubelet", "ext4"}, {"/etc", "overlay"}, {"/lib/kios/data", "ext4"},
+		{"/var/lib/kubelet/pods/x/vol ume", "tmpfs", "tmpfs", "0:50"}, {"/var/lib/kubelet", "ext4", "/dev/vda2", "253:2"},
+		{"/etc", "overlay", "overlay", "0:40"}, {"/lib/kios/data", "ext4", "/dev/vda2", "253:2"},
 	}
 	if got := HoldingData(mountinfo); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

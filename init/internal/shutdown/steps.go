@@ -42,6 +42,14 @@ func Run(steps []Step, log Log) {
 	}
 }
 
+// Longest returns the time after which Run has taken all steps.
+func Longest(steps []Step) (limit time.Duration) {
+	for _, step := range steps {
+		limit += step.Deadline
+	}
+	return limit
+}
+
 // End switches the machine off or reboots it. It does not return.
 func End(action Action, log Log) {
 	log.Info("shutdown.end", "action", action.String())

@@ -1,10 +1,14 @@
 package stage2
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/watchdog"
 )
 
 // containerdArgs is how containerd is started; packages/host-api/vectors/programs.json holds the same words.
@@ -21,15 +25,20 @@ func (h *host) startContainerd() error {
 	h.notify = notify
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
-	h.containerd, err = h.child("containerd", -999, nil, func(supervise.History) supervise.Spec {
+	h.containerd, err = h.child("containerd", -999, h.seenBy("containerd", nil), func(history supervise.History) supervise.Spec {
 		h.log.Info("containerd.start")
+		h.faults.Starting("containerd", history.EarlyEnds, time.Now())
 		return supervise.Spec{
 			Args: containerdArgs,
-			Env:  environment(),
+			Env:  slices.Concat(environment(), h.proxy.starts(kubelet.ReadProxy("/etc"))),
 			Started: func(pid int) {
-				h.expectReady("containerd", pid, func() { runtimeOnce.Do(func() { close(h.runtimeReady) }) })
+				h.life.monitor.Started(watchdog.Containerd, time.Now())
+				h.expectReady("containerd", pid, func() {
+					h.proxy.serves()
+					runtimeOnce.Do(func() { close(h.runtimeReady) })
+				})
 			},
-			Ended: h.notify.Forget,
+			Ended: h.forget("containerd"),
 		}
 	})
 	if err != nil {

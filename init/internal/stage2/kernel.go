@@ -4,13 +4,13 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/atomicfile"
+	"kios.dev/init/internal/prefetch"
 	"kios.dev/init/internal/routers"
 	"kios.dev/init/internal/sysctl"
 	"kios.dev/init/internal/traceguard"
@@ -26,7 +26,7 @@ func (h *host) prepareKernel() {
 		name    string
 		prepare func() error
 	}{
-		{"limits", setLimits}, {"root's read-ahead", limitReadAhead}, {"loopback", loopbackUp},
+		{"limits", setLimits}, {"root's read-ahead", h.readRoot}, {"loopback", loopbackUp},
 		{"resolv.conf", firstResolvConf},
 		{"ctrl-alt-del", func() error { return unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) }},
 	} {
@@ -91,14 +91,23 @@ func setLimits() error {
 	return nil
 }
 
-// limitReadAhead makes a page fault on the root read 64 KiB around it instead of 128: one cluster of a program,
-// decompressed once. Programs touch less than half of their pages, and the root is in memory already, so reading
-// further ahead hides no latency.
-func limitReadAhead() error {
-	devices, err := filepath.Glob("/sys/class/bdi/erofs-*/read_ahead_kb")
-	for _, file := range devices {
-		err = errors.Join(err, os.WriteFile(file, []byte("64"), 0))
+// readRoot sets what a page fault on the root reads around it, and reads what the first pods will touch in the
+// background.
+func (h *host) readRoot() error {
+	text, err := os.ReadFile(prefetch.List)
+	if err != nil {
+		return err
 	}
+	plan, err := prefetch.Parse(string(text))
+	if err != nil {
+		return err
+	}
+	opened, err := plan.Open()
+	go func() {
+		if err := opened.Read(); err != nil {
+			h.log.Warn("host.failed", "what", "reading the root ahead", "cause", err)
+		}
+	}()
 	return err
 }
 

@@ -2,6 +2,7 @@ package stage2
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,12 +14,16 @@ import (
 	"kios.dev/init/internal/supervise"
 )
 
-// runtimePatience is how long kubelet's first start waits for containerd. Kubelet can wait by itself, but its sync loop
-// backs off for up to 5 s when the runtime does not answer its first request.
+// runtimePatience is how long a start of kubelet waits for containerd: the first, and one with another proxy. Kubelet
+// can wait by itself, but its sync loop backs off for up to 5 s when the runtime does not answer its first request.
 const runtimePatience = 30 * time.Second
 
 func (h *host) startKubelet() error {
-	child, err := h.child("kubelet", -998, h.followPods(), h.kubeletSpec)
+	if err := h.openLogin1(); err != nil {
+		return err
+	}
+	pods := h.followPods()
+	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line) }), h.kubeletSpec)
 	if err != nil {
 		return err
 	}
@@ -58,6 +63,10 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	files := kubelet.ReadFiles("/etc")
 	files.OwnDropInsOnly = h.setAsideDropIns(history)
 	plan := kubelet.Make(files, h.ownName)
+	h.proxy.follow(plan.Proxy, func() {
+		h.log.Info("containerd.proxy", "words", len(plan.Proxy))
+		h.containerd.Restart()
+	}, h.stopping.Load, runtimePatience)
 	for _, f := range plan.Faults {
 		h.log.Warn("kubelet.file", "file", f.File, "cause", fault.New(fault.KubeletIn, "read "+f.File, "Correct the file and restart kubelet.", f.Err))
 	}
@@ -68,6 +77,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	h.publish(plan.Name)
 	h.serveAs(name)
 	h.log.Info("kubelet.start", "mode", plan.Mode, "hostname", name)
+	h.faults.Starting("kubelet", history.EarlyEnds, time.Now())
 	h.kubeletStarts++
 	started := func(pid int) {
 		state := kubeletState{1, pid, plan.Mode, name, clock.Seconds(clock.Uptime()), h.kubeletStarts, history.EarlyEnds, files.OwnDropInsOnly}
@@ -78,8 +88,9 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 			h.recordMachine()
 		}
 		h.expectReady("kubelet", pid, h.saveBoot)
+		h.watchKubelet(pid)
 	}
-	return supervise.Spec{Args: plan.Args, Env: environment(), Started: started, Ended: h.notify.Forget}
+	return supervise.Spec{Args: plan.Args, Env: slices.Concat(h.kubeletEnvironment(), plan.Proxy), Started: started, Ended: h.forget("kubelet")}
 }
 
 // setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with

@@ -53,6 +53,13 @@ func (p *phases) reached(name string) {
 	p.state.Phases = keep(p.state.Phases, phase{name, clock.Seconds(clock.Uptime())})
 }
 
+// passed reports whether the phase has been reached in this boot.
+func (p *phases) passed(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.state.Phases, func(each phase) bool { return each.Name == name })
+}
+
 // keep adds a phase. Of those with its name the first stays, which belongs to the boot, and the latest: a program that
 // keeps ending starts for as long as the machine runs.
 func keep(list []phase, reached phase) []phase {

@@ -17,8 +17,10 @@ const (
 	manifestDir = "/etc/kubernetes/manifests"
 	podLogs     = "/var/log/pods"
 	blobs       = "/var/lib/containerd/io.containerd.content.v1.content/blobs"
-	// firstPatience bounds how long a pod that does not start can delay the others.
-	firstPatience = 10 * time.Second
+	// firstPatience bounds how long a pod that does not start can delay the others once kubelet is ready, and
+	// readyPatience how long a kubelet that is not can.
+	firstPatience = 20 * time.Second
+	readyPatience = time.Minute
 	// firstPace is the polling interval until the first pods run.
 	firstPace = 20 * time.Millisecond
 )
@@ -29,6 +31,7 @@ const (
 func (h *host) offerPods() {
 	h.pods.From, h.pods.Over, h.pods.To = manifestDir, seed.BootDir+"/manifests", runDir+"/manifests"
 	h.pods.Boot, h.pods.Grown = readLine("/proc/sys/kernel/random/boot_id"), h.outgrown
+	h.pods.Twins = staticpods.NewTwins(h.podTwice)
 	folder := h.pods
 	first, err := folder.OfferFirst()
 	report := h.podsReporter()
@@ -38,9 +41,9 @@ func (h *host) offerPods() {
 	}
 	go func() {
 		start := time.Now()
-		late := awaitAll(first, hasLogged, start.Add(firstPatience))
+		late := awaitAll(first, hasLogged, patience(time.Now, func() bool { return h.phases.passed("kubelet.ready") }))
 		if late {
-			h.log.Warn("pods.late", "seconds", int(firstPatience.Seconds()), "note", "a pod that starts first does not run; the others start now")
+			h.log.Warn("pods.late", "seconds", int(time.Since(start).Seconds()), "note", "a pod that starts first does not run; the others start now")
 		}
 		h.log.Info("pods.offered", "first", len(first), "ms", time.Since(start).Milliseconds())
 		folder.Follow(report)
@@ -54,11 +57,23 @@ func isStored(digest string) bool {
 
 func hasLogged(uid string) bool { return staticpods.HasLogged(podLogs, uid) }
 
-// awaitAll polls until all are done, and reports whether the deadline came first.
-func awaitAll(names []string, done func(string) bool, deadline time.Time) (late bool) {
+// patience returns a function that tells when the first pods have been waited for long enough. A slow machine's kubelet
+// needs most of a minute before it starts any pod.
+func patience(now func() time.Time, ready func() bool) (over func() bool) {
+	begin, limit, isReady := now(), readyPatience, false
+	return func() bool {
+		if !isReady && ready() {
+			isReady, begin, limit = true, now(), firstPatience
+		}
+		return now().Sub(begin) >= limit
+	}
+}
+
+// awaitAll polls until all are done, and reports whether patience was over first.
+func awaitAll(names []string, done func(string) bool, over func() bool) (late bool) {
 	for _, name := range names {
 		for !done(name) {
-			if time.Now().After(deadline) {
+			if over() {
 				return true
 			}
 			time.Sleep(firstPace)
@@ -103,6 +118,12 @@ const (
 func (h *host) podRefused(what, cause string) {
 	h.log.Error("pods.refused", "manifest", what, "cause", fault.New(fault.Manifest, "run "+what,
 		"Correct the file in kios/manifests on the medium, or in /etc/kubernetes/manifests.", errors.New(cause)))
+}
+
+// podTwice reports a pod that several files have.
+func (h *host) podTwice(pod string, files []string) {
+	h.log.Warn("pods.twice", "pod", pod, "files", files, "cause", fault.New(fault.Manifest, "run the pod "+pod+" of "+strings.Join(files, " and "),
+		"Remove all but one of the files, or give their pods other names.", errors.New("kubelet runs only one pod of a name")))
 }
 
 // readOwnPods remembers the image's static pods, before the writable layer of /etc can hide them.

@@ -65,3 +65,37 @@ func TestARefusedPodIsReportedOnceAndManyDoNotFloodTheLog(t *testing.T) {
 		t.Errorf("what was held back is not said later: %v", said)
 	}
 }
+
+func TestTheFirstPodsAreWaitedForFromTheMomentKubeletIsReady(t *testing.T) {
+	for name, c := range map[string]struct {
+		readyAfter time.Duration // 0: never
+		want       time.Duration
+	}{
+		"a quick machine":           {time.Second, time.Second + firstPatience},
+		"a slow machine":            {readyPatience - time.Second, readyPatience - time.Second + firstPatience},
+		"a kubelet that never runs": {0, readyPatience},
+	} {
+		start := time.Unix(1000, 0)
+		now := start
+		over := patience(func() time.Time { return now }, func() bool {
+			return c.readyAfter != 0 && now.Sub(start) >= c.readyAfter
+		})
+		for !over() {
+			now = now.Add(500 * time.Millisecond)
+		}
+		if got := now.Sub(start); got != c.want {
+			t.Errorf("%s: over after %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestPodsThatNeverLogDoNotKeepTheOthersFromStarting(t *testing.T) {
+	calls := 0
+	over := func() bool { calls++; return calls > 2 }
+	if late := awaitAll([]string{"one", "two"}, func(name string) bool { return name == "one" }, over); !late || calls != 3 {
+		t.Errorf("late %v after %d looks", late, calls)
+	}
+	if awaitAll([]string{"one"}, func(string) bool { return true }, func() bool { return true }) {
+		t.Error("late, although all have logged")
+	}
+}

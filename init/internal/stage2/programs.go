@@ -35,6 +35,7 @@ func (h *host) expectReady(name string, pid int, then func()) {
 	h.phases.reached(name + ".start")
 	h.notify.Expect(pid, func() {
 		h.phases.reached(name + ".ready")
+		h.faults.Ready(name)
 		h.log.Info(name+".ready", "ms", time.Since(start).Milliseconds())
 		then()
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,15 +17,19 @@ import (
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
+	"kios.dev/init/internal/hostlogs"
 	"kios.dev/init/internal/kubelet"
 	"kios.dev/init/internal/modprobe"
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/overview"
 	"kios.dev/init/internal/powerbutton"
+	"kios.dev/init/internal/repeat"
 	"kios.dev/init/internal/shutdown"
 	"kios.dev/init/internal/stage1"
 	"kios.dev/init/internal/staticpods"
 	"kios.dev/init/internal/supervise"
+	"kios.dev/init/internal/watchdog"
 )
 
 const (
@@ -35,9 +40,10 @@ const (
 
 // runDirs are made before the first pod starts, so that every pod can mount its own.
 var runDirs = []mounts.Dir{
-	{Path: runDir + "/log", Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
+	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
+	{Path: metricsDir, Mode: 0o755},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
 	// without the folder.
 	{Path: "/run/udev", Mode: 0o755},
@@ -81,21 +87,32 @@ type host struct {
 	kubeletStarts int
 	sysctls       operatorSysctls
 	serving       serving
+	grace         grace
+	life          *life
+	faults        *repeat.Faults
+	stopping      atomic.Bool
 	runtimeReady  chan struct{} // closed when containerd first serves
+	proxy         runtimeProxy
 	api           *hostapi.Server
 	commands      chan hostapi.Command
+
+	overview       *overview.Watch
+	overviewFailed bool // said once
 }
 
 // Run boots the node and serves commands. It never returns.
-func Run(times stage1.Times) {
-	h := &host{setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls()}
+func Run(times stage1.Times, device *watchdog.Device) {
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch()}
 	defer func() {
 		if cause := recover(); cause != nil {
-			Fatal(h.log, fault.New(fault.Panic, "run init", "Report this with the console's output.",
-				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack()))))
+			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
+				fmt.Errorf("%v at %s", cause, panicSite(debug.Stack())))
+			h.recordFault(err)
+			Fatal(h.log, err)
 		}
 	}()
 	if err := h.boot(); err != nil {
+		h.recordFault(err)
 		Fatal(h.log, err)
 	}
 	h.serve()
@@ -124,12 +141,14 @@ func (h *host) boot() error {
 		return err
 	}
 	h.floorClockBySaved(savedTime)
+	h.beginRun()
 	if err := h.prepareStore(); err != nil {
 		return err
 	}
 	if err := h.startContainerd(); err != nil {
 		return err
 	}
+	go h.repeatFaults()
 	if err := h.openAPI(); err != nil {
 		return err
 	}
@@ -161,11 +180,12 @@ func (h *host) mountAPI() error {
 	if err := mounts.Apply(ipv6Settings, nil); err != nil {
 		return err
 	}
-	log, err := eventlog.Open(runDir+"/log", openConsoles())
+	log, err := eventlog.Open(hostlogs.Dir, openConsoles())
 	if err != nil {
 		return fault.New(fault.Mount, "open the log", "Check the machine's memory.", err)
 	}
 	h.log = log
+	log.Watch(h.overview.Line)
 	h.options = cmdline.Parse(readLine("/proc/cmdline"))
 	h.openLogPort()
 	h.release, err = readRelease("/etc/kios/release.json")
@@ -237,41 +257,37 @@ func (h *host) saveBoot() {
 // serve carries out commands until one ends the machine.
 func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
+	go h.followKernel()
+	go h.keepOverview()
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
+	beats := h.startLife()
+	go h.tellLastRun()
 	signals, presses := shutdownSignals(), powerbutton.Presses()
-	phase := shutdown.Running
-	var soft <-chan time.Time
+	e := ending{machine: h}
 	for {
 		var command hostapi.Command
 		select {
+		case <-beats:
+			h.beat(time.Now()) // the tick itself may have waited
+			continue
 		case command = <-h.commands:
 		case command = <-signals:
 		case <-presses:
-			// A second press ends the wait.
-			command = hostapi.SoftShutdown
-			if phase == shutdown.Announced {
-				command = hostapi.ContinueShutdown
-			}
+			command = shutdown.Press(e.state)
 			h.log.Info("power-button.pressed")
-		case <-soft:
+		case <-e.soft:
 			command = hostapi.ContinueShutdown
+		case pods := <-e.pods:
+			e.finish(pods)
 		}
-		switch command {
-		case hostapi.RestartKubelet:
+		switch {
+		case command == hostapi.RestartKubelet && !e.isEndingPods():
 			h.kubelet.Restart()
-		case hostapi.RestartRuntime:
+		case command == hostapi.RestartRuntime && !e.isEndingPods():
 			h.containerd.Restart()
 		default:
-			next, action := shutdown.Next(phase, command)
-			if next == shutdown.Stopping {
-				h.stop(action)
-			}
-			if phase == shutdown.Running && next == shutdown.Announced {
-				h.api.Broadcast(hostapi.EventShutdown)
-				soft = time.After(softWait)
-			}
-			phase = next
+			e.take(command)
 		}
 	}
 }

@@ -44,6 +44,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 		h.log.Warn("data.ram", "reason", h.dataReason, "note", note)
 		go h.tellVolatile()
 	}
+	h.keepLogs()
 	h.joined = isJoined("/etc")
 	h.phases.reached("data")
 	return h.phases.save(func(s *bootState) { s.Data, s.DataReason = h.data, h.dataReason })
@@ -55,9 +56,9 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 	var lacking *fault.Error
 	switch {
 	case choice.Twins != nil:
-		h.log.Error("data.failed", "devices", choice.Twins, "cause", fault.New(fault.DataTwice, "choose the data partition",
+		h.log.Error("data.failed", "devices", choice.Twins, "cause", h.lasting(fault.New(fault.DataTwice, "choose the data partition",
 			"The node runs from RAM and has touched none of these devices. Detach all but one, or name the partition with datapart=/dev/… on the kernel command line.",
-			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and "))))
+			fmt.Errorf("%s cannot be told apart", strings.Join(choice.Twins, " and ")))))
 	case choice.Device != "":
 	case want.Spec != "":
 		lacking = fault.New(fault.DataPart, "find datapart="+want.Spec, "Check the kernel command line, kios/cmdline.txt on the medium, and the disk.", os.ErrNotExist)
@@ -68,7 +69,7 @@ func (h *host) whyRAM(choice datapart.Choice, want datapart.Want) (reason string
 		return "none"
 	}
 	if lacking != nil {
-		h.log.Warn("data.missing", "cause", lacking)
+		h.log.Warn("data.missing", "cause", h.lasting(lacking))
 	}
 	return "failed"
 }
@@ -86,7 +87,7 @@ func (h *host) mountPartition(device string) bool {
 		}
 		unix.Unmount(dataDir, unix.MNT_DETACH)
 	}
-	h.log.Error("data.failed", "device", device, "cause", err)
+	h.log.Error("data.failed", "device", device, "cause", h.lasting(err))
 	return false
 }
 
@@ -111,21 +112,24 @@ func (h *host) useState() error {
 			return fault.New(fault.DataPart, "mount "+row.Target, "Check the data partition and the kernel's overlay module.", err)
 		}
 	}
-	h.link("/var/log/kios", runDir+"/log") // kubelet's /logs endpoint serves /var/log
+	h.showLogs()
 	h.link("/var/run", "/run")
 	return nil
 }
 
-// tellVolatile says of each folder that a pod has made on the host that no reboot keeps it.
+// tellVolatile says of each folder of the host that a pod makes or writes to that no reboot keeps it.
 func (h *host) tellVolatile() {
 	folders := []string{"/var/lib"}
 	for _, dir := range mounts.Persistent {
 		folders = append(folders, dir.Path)
 	}
-	err := volatile.Watch(folders, func(path string) {
+	tell := volatile.Once(append([]string{"/etc"}, folders...), func(path string) {
 		h.log.Warn("volatile.folder", "path", path, "cause", fault.New(fault.Volatile, "keep "+path+" over a reboot",
 			"Give the machine a disk with a data partition, or move the pod to a node that has one.",
 			errors.New("the node's state is in RAM")))
 	})
-	h.log.Warn("volatile.unwatched", "cause", err)
+	pods := volatile.Pods{Proc: "/proc", Folders: append([]string{"/etc"}, folders...)}
+	go pods.Follow(tell)
+	// A pod that soon ends leaves its folder behind.
+	h.log.Warn("volatile.unwatched", "cause", volatile.Watch(folders, tell))
 }

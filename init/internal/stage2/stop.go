@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/hostapi"
+	"kios.dev/init/internal/login1"
 	"kios.dev/init/internal/shutdown"
 )
 
@@ -30,18 +31,38 @@ func shutdownSignals() <-chan hostapi.Command {
 	return commands
 }
 
+// The time that containers have after SIGTERM: politeLimit for what kubelet left, and abruptLimit, Kubernetes' own
+// grace period, where kubelet did not end them.
+const (
+	politeLimit = 10 * time.Second
+	abruptLimit = 30 * time.Second
+)
+
+// containerLimit returns the time that containers have after kubelet did its part, or did not.
+func containerLimit(pods login1.Outcome) time.Duration {
+	if pods == login1.Done || pods == login1.Cut {
+		return politeLimit
+	}
+	return abruptLimit
+}
+
 // stop ends the machine. Every step has a deadline, so it takes at most the sum of them.
-func (h *host) stop(action shutdown.Action) {
+func (h *host) stop(action shutdown.Action, pods login1.Outcome) {
 	const second = time.Second
-	h.log.Info("shutdown.start", "action", action.String())
-	shutdown.Run([]shutdown.Step{
+	limit := containerLimit(pods)
+	steps := []shutdown.Step{
 		{Name: "kubelet", Deadline: 12 * second, Do: func() error { h.kubelet.Stop(10 * second); return nil }},
-		{Name: "containers", Deadline: 12 * second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", 10*second) }},
+		{Name: "containers", Deadline: limit + 2*second, Do: func() error { return shutdown.StopContainers(cgroupRoot+"/kubepods", limit) }},
 		{Name: "containerd", Deadline: 7 * second, Do: func() error { h.containerd.Stop(5 * second); return nil }},
 		{Name: "store", Deadline: storeKeepLimit + second, Do: h.keepPulledImages},
 		{Name: "rest", Deadline: 2 * second, Do: shutdown.KillRest},
-		{Name: "sync", Deadline: 10 * second, Do: func() error { unix.Sync(); return nil }},
-		{Name: "unmount", Deadline: 10 * second, Do: shutdown.Unmount},
-	}, h.log)
+		{Name: "logs", Deadline: 5 * second, Do: func() error { return h.log.Settle(action.String()) }},
+		{Name: "record", Deadline: 2 * second, Do: h.recordEnd},
+		{Name: "sync", Deadline: 10 * second, Do: shutdown.Sync},
+		{Name: "unmount", Deadline: 30 * second, Do: shutdown.Unmount},
+	}
+	h.beginStop(action, shutdown.Longest(steps))
+	shutdown.Run(steps, h.log)
+	h.endStop(action)
 	shutdown.End(action, h.log)
 }

@@ -34,8 +34,8 @@ func (h *host) prepareStore() error {
 	}
 	if err != nil {
 		// RAM has room for the links, so the node can still run its own pods. A reboot would only fail here again.
-		h.log.Error("store.failed", "cause", fault.New(fault.Store, "prepare containerd's store",
-			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err))
+		h.log.Error("store.failed", "cause", h.lasting(fault.New(fault.Store, "prepare containerd's store",
+			"containerd runs from RAM. Free space on the data partition, or flash the medium again.", err)))
 		if err = mounts.Apply([]mounts.Mount{mounts.RAM(containerdDir, stateInRAM())}, nil); err == nil {
 			r, err = makeStore(nil)
 		}

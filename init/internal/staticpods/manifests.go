@@ -19,8 +19,9 @@ const (
 	maxNames     = 4096 // entries that are listed to find the first by name
 )
 
-// Endings are those of the manifests that people put on the medium, in lower case.
-var Endings = []string{".yaml", ".yml", ".json"}
+// Endings are those of the manifests that people put on the medium, in lower case. Kubelet reads a file of any name,
+// but on a medium editors and other systems leave theirs.
+var Endings = []string{".yaml", ".yml", ".json", ".manifest"}
 
 // manifests is what there is to offer: names in order, at most maxManifests, each with its folder.
 type manifests struct {

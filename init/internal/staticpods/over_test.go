@@ -20,7 +20,7 @@ func withMedium(t *testing.T, own, medium map[string]string) Folder {
 
 func TestTheMediumsPodsAreOfferedBesideAndInPlaceOfTheImages(t *testing.T) {
 	f := withMedium(t, map[string]string{"dhcp.yaml": first, "cni.yaml": later},
-		map[string]string{"dhcp.yaml": yaml, "mine.YML": yaml, "notes.txt": "not a pod", "._mine.yaml": "not a pod"})
+		map[string]string{"dhcp.yaml": yaml, "mine.YML": yaml, "proxy.manifest": yaml, "notes.txt": "not a pod", "._mine.yaml": "not a pod"})
 	uids, err := f.OfferFirst()
 	if err != nil || len(uids) != 0 {
 		t.Errorf("uids %v, error %v", uids, err)
@@ -29,7 +29,7 @@ func TestTheMediumsPodsAreOfferedBesideAndInPlaceOfTheImages(t *testing.T) {
 	if err := f.Sync(); err != nil {
 		t.Error(err)
 	}
-	expectOffered(t, f, map[string]string{"cni.yaml": later, "dhcp.yaml": yaml, "mine.YML": yaml})
+	expectOffered(t, f, map[string]string{"cni.yaml": later, "dhcp.yaml": yaml, "mine.YML": yaml, "proxy.manifest": yaml})
 }
 
 func TestABrokenFileOfTheMediumDoesNotStopTheOthers(t *testing.T) {

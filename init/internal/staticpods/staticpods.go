@@ -29,6 +29,7 @@ type Folder struct {
 	Boot     string // the boot's id
 	Grown    bool   // the data partition is larger than its file system
 	Fallback *Fallback
+	Twins    *Twins // tells of two files with the same pod, or nil
 }
 
 // OfferFirst makes To with the pods that ask to start first, and returns their uids.
@@ -65,7 +66,7 @@ func (f Folder) Sync() error {
 	if err := os.MkdirAll(f.To, 0o700); err != nil {
 		return err
 	}
-	stays, total := map[string]bool{}, int64(0)
+	stays, total, found := map[string]bool{}, int64(0), filesOfPods{}
 	for _, name := range manifests.names {
 		copied := filepath.Join(f.To, name)
 		content, err := f.read(manifests.in[name], name)
@@ -85,12 +86,14 @@ func (f Folder) Sync() error {
 		}
 		total += size
 		stays[name] = true
-		if err == nil && !f.offers(name, content) {
-			err = atomicfile.Write(copied, content, 0o600)
+		if err == nil {
+			found.add(content, filepath.Join(manifests.in[name], name))
+			err = f.offer(name, content)
 		}
 		failed.add(err)
 	}
 	failed.add(f.remove(stays))
+	f.Twins.look(found)
 	return failed.join()
 }
 
@@ -113,9 +116,12 @@ func (f Folder) remove(stays map[string]bool) error {
 	return err
 }
 
-func (f Folder) offers(name string, content []byte) bool {
-	now, err := plainfile.Read(f.To, name, maxSize)
-	return err == nil && bytes.Equal(now, content)
+// offer writes the copy of a manifest unless it is there.
+func (f Folder) offer(name string, content []byte) error {
+	if now, err := plainfile.Read(f.To, name, maxSize); err == nil && bytes.Equal(now, content) {
+		return nil
+	}
+	return atomicfile.Write(filepath.Join(f.To, name), content, 0o600)
 }
 
 func sizeOf(path string) int64 {

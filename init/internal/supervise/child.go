@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,7 @@ type Child struct {
 	stop    chan time.Duration
 	stopped chan struct{}
 	once    sync.Once
+	retired atomic.Bool
 }
 
 // grace is the time that a child has to end before a requested restart kills it.
@@ -62,8 +64,12 @@ func (c *Child) Restart() {
 	}
 }
 
+// Retire makes the present process the last one: whatever ends it, none follows.
+func (c *Child) Retire() { c.retired.Store(true) }
+
 // Stop ends the child for good: SIGTERM, and SIGKILL after limit.
 func (c *Child) Stop(limit time.Duration) {
+	c.Retire() // it may end by itself at the same time
 	c.once.Do(func() { c.stop <- limit })
 	<-c.stopped
 }
@@ -81,7 +87,7 @@ func (c *Child) loop() {
 		wait, history = NextRestart(history, exit)
 		c.logExit(exit, wait)
 		requested, goOn := c.pause(wait)
-		if !goOn {
+		if !goOn || c.retired.Load() {
 			return
 		}
 		if requested {
@@ -126,7 +132,7 @@ func (c *Child) live(history History, lastRequested *time.Time) (exit Exit, goOn
 		case status := <-ended:
 			return exitOf(status, born, false), true
 		case <-c.restart:
-			if due == nil {
+			if due == nil && !c.retired.Load() {
 				due = time.After(RequestDelay(*lastRequested, time.Now()))
 			}
 		case <-due:

@@ -167,3 +167,23 @@ func TestStopEndsTheChildForGood(t *testing.T) {
 		t.Errorf("process %d is still there: %v", pid, err)
 	}
 }
+
+func TestARetiredChildIsNotStartedAgainWhateverEndsIt(t *testing.T) {
+	r := start(t, "", "sleep")
+	pid := within(t, r.pids, 5*time.Second)
+	r.Retire()
+	r.Restart() // of no effect any more
+	process, _ := os.FindProcess(pid)
+	process.Kill()
+	if line := within(t, r.events.lines, 5*time.Second); !strings.Contains(line, "SIGKILL") {
+		t.Error(line)
+	}
+	select {
+	case <-r.stopped:
+	case <-r.pids:
+		t.Error("it was started again")
+	case <-time.After(5 * time.Second):
+		t.Error("nothing ended its supervision")
+	}
+	r.Stop(time.Second)
+}

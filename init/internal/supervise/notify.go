@@ -9,12 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Notify is the socket on which containerd and kubelet report READY=1, as they do to systemd (sd_notify(3)).
+// Notify is the socket on which containerd and kubelet report READY=1, and kubelet WATCHDOG=1 while its checks pass, as
+// they do to systemd (sd_notify(3)).
 type Notify struct {
 	isChild  func(pid int) bool
 	mu       sync.Mutex
 	expected map[int]func()
 	early    map[int]bool // children that reported READY=1 before Expect
+	pings    map[int]func()
 }
 
 // OpenNotify creates the socket and listens. Any process of root may write to it, and only those that isChild knows are
@@ -34,7 +36,7 @@ func OpenNotify(path string, isChild func(pid int) bool) (*Notify, error) {
 		conn.Close()
 		return nil, err
 	}
-	n := &Notify{isChild: isChild, expected: map[int]func(){}, early: map[int]bool{}}
+	n := &Notify{isChild: isChild, expected: map[int]func(){}, early: map[int]bool{}, pings: map[int]func(){}}
 	go n.listen(conn)
 	return n, nil
 }
@@ -51,12 +53,20 @@ func (n *Notify) Expect(pid int, ready func()) {
 	n.expected[pid] = ready
 }
 
+// Watch calls ping each time the process with this pid reports WATCHDOG=1. It must return at once.
+func (n *Notify) Watch(pid int, ping func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.pings[pid] = ping
+}
+
 // Forget discards the state of a dead process, because its pid may be used again.
 func (n *Notify) Forget(pid int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.expected, pid)
 	delete(n.early, pid)
+	delete(n.pings, pid)
 }
 
 func (n *Notify) listen(conn *net.UnixConn) {
@@ -66,9 +76,26 @@ func (n *Notify) listen(conn *net.UnixConn) {
 		if err != nil {
 			return
 		}
-		if pid := sender(control[:oob]); pid > 0 && saysReady(string(message[:length])) && n.isChild(pid) {
+		ready, ping := parse(string(message[:length]))
+		pid := sender(control[:oob])
+		if !ready && !ping || pid <= 0 || !n.isChild(pid) {
+			continue
+		}
+		if ready {
 			n.mark(pid)
 		}
+		if ping {
+			n.ping(pid)
+		}
+	}
+}
+
+func (n *Notify) ping(pid int) {
+	n.mu.Lock()
+	ping := n.pings[pid]
+	n.mu.Unlock()
+	if ping != nil {
+		ping()
 	}
 }
 
@@ -83,13 +110,13 @@ func (n *Notify) mark(pid int) {
 	}
 }
 
-func saysReady(message string) bool {
+// parse returns which of the reports that count are in a message.
+func parse(message string) (ready, ping bool) {
 	for line := range strings.SplitSeq(message, "\n") {
-		if line == "READY=1" {
-			return true
-		}
+		ready = ready || line == "READY=1"
+		ping = ping || line == "WATCHDOG=1"
 	}
-	return false
+	return ready, ping
 }
 
 func sender(control []byte) int {

@@ -93,3 +93,42 @@ func TestTheReportOfAChildIsKeptHoweverManyOthersReport(t *testing.T) {
 	n.Expect(child, func() { own <- true })
 	within(t, own, 5*time.Second)
 }
+
+func TestPingsCountOnlyFromAWatchedProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	n, err := OpenNotify(path, func(int) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("unixgram", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	say := func(text string) {
+		t.Helper()
+		if _, err := conn.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready, pings, others := make(chan bool, 9), make(chan bool, 9), make(chan bool, 9)
+	n.Watch(os.Getpid()+1, func() { others <- true })
+	say("WATCHDOG=1") // nobody watches it yet
+	n.Expect(os.Getpid(), func() { ready <- true })
+	say("READY=1")
+	within(t, ready, 5*time.Second)
+	n.Watch(os.Getpid(), func() { pings <- true })
+	say("WATCHDOG=trigger\nSTATUS=WATCHDOG=1")
+	say("STATUS=up\nWATCHDOG=1\n")
+	say("WATCHDOG=1")
+	within(t, pings, 5*time.Second)
+	within(t, pings, 5*time.Second)
+	n.Forget(os.Getpid())
+	say("WATCHDOG=1")
+	n.Expect(os.Getpid(), func() { ready <- true })
+	say("READY=1")
+	within(t, ready, 5*time.Second)
+	if len(pings) != 0 || len(others) != 0 {
+		t.Errorf("%d pings too many, %d of another process", len(pings), len(others))
+	}
+}

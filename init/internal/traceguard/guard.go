@@ -80,10 +80,28 @@ func load(target uint32, code []instruction) (int, error) {
 	})
 }
 
+// tries bounds how often a command is given that a signal interrupts.
+const tries = 1000
+
+// bpf gives the kernel a command of bpf(2), again as long as a signal interrupts it.
 func bpf[Attributes loadAttributes | openAttributes](command int, attributes *Attributes) (int, error) {
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attributes)), unsafe.Sizeof(*attributes))
-	if errno != 0 {
-		return 0, errno
+	return uninterrupted(func() (int, error) {
+		fd, _, errno := unix.Syscall(unix.SYS_BPF, uintptr(command), uintptr(unsafe.Pointer(attributes)), unsafe.Sizeof(*attributes))
+		if errno != 0 {
+			return 0, errno
+		}
+		return int(fd), nil
+	})
+}
+
+// uninterrupted repeats a command that fails with EAGAIN. The kernel stops verifying a program when its thread has a
+// signal (do_check of kernel/bpf/verifier.c), and the Go runtime sends one to a thread that runs for 10 ms. The signal
+// is handled before the next try.
+func uninterrupted(command func() (int, error)) (fd int, err error) {
+	for range tries {
+		if fd, err = command(); !errors.Is(err, unix.EAGAIN) {
+			return fd, err
+		}
 	}
-	return int(fd), nil
+	return 0, err
 }

@@ -1,4 +1,4 @@
-// Package volatile notices what pods put into folders of the host that are in RAM.
+// Package volatile notices what pods put into folders of the host that are in RAM, and which of them they can write to.
 package volatile
 
 import (

@@ -2,10 +2,10 @@ import { allocate, type Memory, syscall } from '@kios/syscall/raw';
 
 /** System call numbers of x86-64. */
 const NUMBERS = {
-  close: 3, mprotect: 10, ioctl: 16, socket: 41, sendto: 44, recvfrom: 45, bind: 49, setsockopt: 54, getsockopt: 55,
+  close: 3, mprotect: 10, ioctl: 16, socket: 41, sendto: 44, recvfrom: 45, bind: 49, listen: 50, setsockopt: 54, getsockopt: 55,
   clone: 56, wait4: 61, kill: 62, ptrace: 101, syslog: 103, mknod: 133, modify_ldt: 154, pivot_root: 155, mount: 165,
   umount2: 166, swapon: 167, reboot: 169, sethostname: 170, iopl: 172, ioperm: 173, init_module: 175, kexec_load: 246,
-  add_key: 248, unshare: 272, perf_event_open: 298, clock_adjtime: 305, setns: 308, process_vm_readv: 310, finit_module: 313,
+  add_key: 248, unshare: 272, perf_event_open: 298, fanotify_init: 300, fanotify_mark: 301, clock_adjtime: 305, setns: 308, process_vm_readv: 310, finit_module: 313,
   kexec_file_load: 320, bpf: 321, userfaultfd: 323, io_uring_setup: 425, pidfd_open: 434, pidfd_getfd: 438,
 } as const; // prettier-ignore
 

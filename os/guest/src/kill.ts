@@ -1,4 +1,5 @@
-/** Kills a process of the host. */
+/** Sends a signal to a process of the host, SIGKILL if none is named. */
 import { readParameters, SCRIPTS } from './scripts.ts';
 
-process.kill(readParameters(SCRIPTS.kill).pid, 'SIGKILL');
+const { pid, signal } = readParameters(SCRIPTS.kill);
+process.kill(pid, signal);

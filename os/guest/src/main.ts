@@ -6,7 +6,7 @@ import { release } from 'node:os';
 
 import { BOMBS } from './bombs/all.ts';
 import { look } from './facts.ts';
-import { tryAll } from './features/all.ts';
+import { tryAll, tryRare } from './features/all.ts';
 import { askMetadata, routeMetadata, serveMetadata } from './metadata.ts';
 import { attempt, probeAll } from './probes/all.ts';
 import { reach } from './reach.ts';
@@ -50,6 +50,7 @@ if (mode === 'attempt') print(attempt(names[0] ?? ''));
 else if (mode === 'facts') printAll(look(names));
 else if (mode === 'probes') printAll(probeAll());
 else if (mode === 'features') printAll(tryAll());
+else if (mode === 'rare') printAll(tryRare());
 else if (mode === 'bomb') explode(names[0] ?? '');
 else if (mode === 'metadata-serve') void serve(names);
 else if (mode === 'metadata-route') void route(names);

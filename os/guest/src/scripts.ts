@@ -19,10 +19,15 @@ export const EVENTS = { watching: 'watching', seen: 'seen' } as const;
  * them: its system calls need a native file beside it.
  */
 export const SCRIPTS = {
+  /** `group` is the folder of a control group. */
+  freeze: v.object({ group: v.string() }),
   greet: v.object({ url: v.string() }),
   /** `runtime` is containerd's socket. */
   host: v.object({ ...Rooted.entries, runtime: v.string() }),
-  kill: v.object({ pid: v.number() }),
+  kill: v.object({
+    pid: v.number(),
+    signal: v.optional(v.picklist(['SIGKILL', 'SIGQUIT', 'SIGSTOP']), 'SIGKILL'),
+  }),
   order: v.object({ socket: v.string(), order: v.number() }),
   owners: v.object({ files: v.array(v.string()) }),
   /** `fill` names a file that takes all free space of its file system first. */

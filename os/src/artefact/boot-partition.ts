@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { PlacedPartition } from '../build/formats/gpt.ts';
@@ -20,14 +20,27 @@ export async function copyBootPartition(
 
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-/** Returns the paths of files and folders below a folder, relative to it, in byte order. */
-export async function treeOf(folder: string): Promise<{ files: string[]; folders: string[] }> {
-  const files: string[] = [];
-  const folders: string[] = [];
-  for (const name of (await readdir(folder, { recursive: true })).toSorted(byBytes)) {
-    const status = await lstat(path.join(folder, name));
-    if (status.isDirectory()) folders.push(name);
-    else if (status.isFile()) files.push(name);
+async function walk(folder: string, below: string, into: Paths): Promise<void> {
+  for (const entry of await readdir(path.join(folder, below), { withFileTypes: true })) {
+    const name = path.join(below, entry.name);
+    if (entry.isFile()) into.files.push(name);
+    if (!entry.isDirectory()) continue;
+    into.folders.push(name);
+    await walk(folder, name, into);
   }
-  return { files, folders };
+}
+
+interface Paths {
+  readonly files: string[];
+  readonly folders: string[];
+}
+
+/**
+ * Returns the paths of files and folders below a folder, relative to it, in byte order. A link is neither, wherever it
+ * leads.
+ */
+export async function treeOf(folder: string): Promise<Paths> {
+  const found: Paths = { files: [], folders: [] };
+  await walk(folder, '', found);
+  return { files: found.files.toSorted(byBytes), folders: found.folders.toSorted(byBytes) };
 }

@@ -74,15 +74,17 @@ async function settledMemory(machine: BenchMachine): Promise<number | undefined>
 /** How to boot, the agent whose first line ends the measurement, and the event after which memory is read. */
 interface Subject {
   readonly boot: readonly string[];
+  readonly memoryMiB?: number;
   readonly agent: string;
   readonly settlesAfter?: (event: SeenEvent) => boolean;
 }
 
-async function measure(
+/** Boots once and returns what was measured. */
+export async function measure(
   { undo }: CommandContext,
-  { boot, agent, settlesAfter }: Subject,
+  { boot, memoryMiB = MEMORY_MIB, agent, settlesAfter }: Subject,
 ): Promise<Measured> {
-  await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB }, undo);
+  await using machine = await startBench({ boot, memoryMiB }, undo);
   const { console } = machine;
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   if (settlesAfter !== undefined)

@@ -10,7 +10,7 @@ import { Console } from '../lab/qemu/console.ts';
 import { openEmulator } from '../lab/qemu/emulator.ts';
 import { splitFlags } from '../lab/qemu/flags.ts';
 import { launchQemu } from '../lab/qemu/launch.ts';
-import { PLATFORMS } from '../lab/qemu/platform.ts';
+import { machineFlags } from '../lab/qemu/platform.ts';
 import { qmp } from '../lab/qemu/qmp.ts';
 import { terminate } from '../workstation/process.ts';
 
@@ -36,7 +36,7 @@ interface BenchGuest {
 const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
   ...splitFlags([
     '-name kios-bench',
-    ...PLATFORMS.amd64.flags,
+    ...machineFlags('amd64'),
     '-smp 1',
     '-accel tcg',
     '-icount shift=0,sleep=off',

@@ -1,7 +1,10 @@
 import { KIOS } from './versions.ts';
 
-/** Agents by folder name under agents/. */
+/** Agents by folder name under agents/, whose images ship with the node. */
 export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader', 'resize'] as const;
+
+/** Agents whose images are only published: a node has one when its cluster runs it. */
+export const PUBLISHED_AGENTS = ['lifecycle'] as const;
 
 /**
  * The registry in the names of the images that ship with the node. Nobody can own it and no authority certifies it (RFC
@@ -17,3 +20,7 @@ export const shortName = (image: string): string =>
 
 /** Every image that ships with the node. */
 export const SHIPPED = [...AGENTS, 'chrony', 'pause'].map(imageName);
+
+/** Returns whether the image that the build calls by this name is only published. */
+export const isOnlyPublished = (image: string): boolean =>
+  PUBLISHED_AGENTS.some((name) => image === imageName(name));

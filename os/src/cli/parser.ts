@@ -9,6 +9,7 @@ import { bootstrapCommand } from './commands/bootstrap.ts';
 import { buildCommand } from './commands/build.ts';
 import { configureCommand } from './commands/configure.ts';
 import { conformanceCommand } from './commands/conformance.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
@@ -17,9 +18,11 @@ import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
 import { networkCommand } from './commands/network.ts';
+import { profileCommand } from './commands/profile.ts';
 import { publishCommand } from './commands/publish.ts';
 import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
+import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
@@ -51,9 +54,13 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(manifestsCommand(context))
     .command(bootstrapCommand(context))
     .command(networkCommand(context))
+    .command(rebootCommand(context))
+    .command(poweroffCommand(context))
+    .command(doctorCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))
     .command(benchCommand(context))
+    .command(profileCommand(context))
     .completion('completion', 'Print a completion script for bash or zsh')
     .epilogue('$0 COMMAND --help describes a command, docs/errors.md every error code.')
     .demandCommand(1, 'a command is missing')

@@ -188,7 +188,6 @@ export async function installAddOns(
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   await kubectl.call(['apply', '-f', '-'], { input });
   for (const name of ['daemonset/kube-proxy', 'deployment/kube-dns', 'deployment/egress']) {
-    const args = ['-n', NAMESPACE, 'rollout', 'status', name, `--timeout=${ROLLOUT_S}s`];
-    await kubectl.call(args, { timeoutMs: (ROLLOUT_S + 10) * 1000 });
+    await kubectl.wait(['-n', NAMESPACE, 'rollout', 'status', name], ROLLOUT_S);
   }
 }

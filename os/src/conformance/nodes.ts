@@ -5,7 +5,6 @@ import { type BootedNode, followBoot, powerOn } from '../lab/boot.ts';
 import { bringUp, type UpNode } from '../lab/bring-up.ts';
 import { OTHERS } from '../lab/controlplane/forwards.ts';
 import { WORKSTATION_SEEN_BY_GUEST } from '../lab/controlplane/layout.ts';
-import { down } from '../lab/down.ts';
 import { ensureDisk, instanceId, labMachine, machineDir } from '../lab/node.ts';
 import { Machine } from '../lab/qemu/machine.ts';
 import { type SeedExtras, type SeedFile, seedFor } from '../lab/seed-document.ts';
@@ -126,16 +125,20 @@ async function startSecond(context: CommandContext, up: UpNode, port: number): P
   );
 }
 
-/** Starts the lab with one or two nodes that pull from a registry at a port of this workstation. */
+/** Starts one or two nodes of an image, that pull from a registry at a port of this workstation, in a claimed lab. */
 export async function startNodes(
   context: CommandContext,
-  { nodes, registryPort }: { readonly nodes: 1 | 2; readonly registryPort: number },
+  {
+    image,
+    nodes,
+    registryPort,
+  }: { readonly image: string; readonly nodes: 1 | 2; readonly registryPort: number },
 ): Promise<UpNode> {
-  await down(context.progress, { purge: true });
   // A run that was killed leaves it.
   await removeSecond();
   const egress = await freePort();
   const up = await bringUp(context, labMachine(), {
+    image,
     memoryMiB: MEMORY_MIB,
     cpus: 2,
     offer: [registryPort],

@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 
 import { readIfThere, writePrivate } from '../workstation/files.ts';
-import type { Outcome } from './specs.ts';
+import { notRun, type Outcome } from './specs.ts';
 
 const File = v.object({
   key: v.string(),
@@ -40,20 +40,37 @@ export class Results {
     return new Results(file, key, same ? known.output.outcomes : []);
   }
 
-  get(name: string): Outcome | undefined {
-    return this.#outcomes.get(name);
+  /** Returns the specs without a result. One that failed or was skipped has one. */
+  due(names: readonly string[]): string[] {
+    return names.filter((name) => !this.#outcomes.has(name));
   }
 
-  /** Keeps outcomes. Calls may overlap: the file is written by one after the other. */
+  /** Returns what came of each of these specs. */
+  of(names: readonly string[]): Outcome[] {
+    return names.map((name) => this.#outcomes.get(name) ?? notRun(name, 'the run ended before it'));
+  }
+
+  /** Forgets what came of specs, so that they are due. */
+  async forget(names: readonly string[]): Promise<void> {
+    for (const name of names) this.#outcomes.delete(name);
+    await this.#write();
+  }
+
+  /** Keeps outcomes; on disk only those of specs that were run, so that the next run has the others. */
   async add(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) this.#outcomes.set(outcome.name, outcome);
+    await this.#write();
+  }
+
+  /** Calls may overlap: the file is written by one after the other. */
+  async #write(): Promise<void> {
     this.#written = this.#writeAfter(this.#written);
     await this.#written;
   }
 
   async #writeAfter(earlier: Promise<void>): Promise<void> {
     await earlier;
-    const all = { key: this.#key, outcomes: [...this.#outcomes.values()] };
-    await writePrivate(this.#file, JSON.stringify(all));
+    const outcomes = [...this.#outcomes.values()].filter(({ notRun }) => notRun !== true);
+    await writePrivate(this.#file, JSON.stringify({ key: this.#key, outcomes }));
   }
 }

@@ -1,4 +1,3 @@
-import type { Exception } from './exceptions.ts';
 import type { Outcome } from './specs.ts';
 
 /** What was tested. */
@@ -11,9 +10,12 @@ export interface Run {
   readonly version: string;
 }
 
-/** Returns why a spec does not pass, if that is known. */
-export const causeOf = (exceptions: readonly Exception[], { name }: Outcome): string | undefined =>
-  exceptions.find(({ spec }) => name.includes(spec))?.cause;
+/** Why specs of the suite do not pass here, by their names. */
+export type Causes = ReadonlyMap<string, string>;
+
+/** Returns why a spec does not pass, if that is known. It is no reason for one that was not run. */
+export const causeOf = (causes: Causes, { name, notRun }: Outcome): string | undefined =>
+  notRun === true ? undefined : causes.get(name);
 
 export const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 
@@ -35,7 +37,7 @@ const counts = (outcomes: readonly Outcome[]): number[] =>
 export function summary(
   { command, commit, date, version }: Run,
   outcomes: readonly Outcome[],
-  exceptions: readonly Exception[],
+  causes: Causes,
 ): string {
   const areas = Map.groupBy(outcomes, areaOf);
   const others = outcomes.filter(({ state }) => state !== 'passed');
@@ -53,11 +55,7 @@ export function summary(
       ? []
       : [row(['not passed', 'spec', 'cause']), row(['---', '---', '---'])]),
     ...others.map((outcome) =>
-      row([
-        outcome.state,
-        outcome.name,
-        causeOf(exceptions, outcome) ?? firstLine(outcome.message),
-      ]),
+      row([outcome.state, outcome.name, causeOf(causes, outcome) ?? firstLine(outcome.message)]),
     ),
     '',
   ].join('\n');

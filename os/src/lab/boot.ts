@@ -20,6 +20,7 @@ const READY_POLL_MS = 500;
 
 export interface BootOptions extends Pick<
   MachineSpec,
+  | 'processor'
   | 'quietCard'
   | 'twoCards'
   | 'tap'

@@ -36,6 +36,27 @@ async function checkParts(progress: Progress, file: string, folder: string): Pro
     progress.info(`warning: ${warning}`);
 }
 
+/** The codes with which the agent ends that say more than that a text is wrong. */
+const OWN_CODES = [EXIT.config, EXIT.noInput] as const;
+
+function refusalOf(verb: AgentCall['verb'], ended: number | undefined): KiosError {
+  const exitCode = OWN_CODES.find((code) => code === ended) ?? EXIT.data;
+  if (exitCode === EXIT.noInput)
+    return new KiosError(
+      'KIOS_BOOTSTRAP_CHECK',
+      'use this user data: a node would find no document in it',
+      { exitCode, remedy: 'Do what the remedy above says.' },
+    );
+  const refusal =
+    verb === 'render'
+      ? 'render the documents: a node would refuse them'
+      : 'use this user data: a node would refuse it';
+  return new KiosError('KIOS_BOOTSTRAP_CHECK', refusal, {
+    exitCode,
+    remedy: 'Correct the faults named above.',
+  });
+}
+
 /**
  * Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does, or when
  * kubelet or another agent would refuse a part of the user data.
@@ -59,14 +80,7 @@ export async function runBootstrap(progress: Progress, call: AgentCall): Promise
       if (call.verb === 'check-userdata') await checkParts(progress, call.args[0], folder);
       return;
     }
-    const refusal =
-      verb === 'render'
-        ? 'render the documents: a node would refuse them'
-        : 'use this user data: a node would refuse it';
-    throw new KiosError('KIOS_BOOTSTRAP_CHECK', refusal, {
-      exitCode: exitCode === EXIT.config ? EXIT.config : EXIT.data,
-      remedy: 'Correct the faults named above.',
-    });
+    throw refusalOf(verb, exitCode);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { buildImage } from '../build/image/build-image.ts';
 import type { KernelName } from '../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { ensurePackages } from '../workstation/packages.ts';
+import type { Progress } from '../workstation/progress.ts';
 import { ensureSpace } from '../workstation/space.ts';
 import { type BootedNode, type BootOptions, followBoot, powerOn } from './boot.ts';
 import { type ControlPlane, startControlPlane } from './controlplane/controlplane.ts';
@@ -19,6 +20,8 @@ export interface UpOptions extends Pick<BootOptions, 'scsi' | 'devices' | 'segme
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly kernel?: KernelName;
+  /** A disk image of `buildForLab`. Default: built. */
+  readonly image?: string;
   /** Ports of the workstation's 127.0.0.1 that the guest may reach besides the API server's. */
   readonly offer?: readonly number[];
   /** What the node's document says besides the join. */
@@ -40,6 +43,19 @@ export interface UpNode {
   readonly controlPlane: ControlPlane;
 }
 
+/** Installs what the lab needs of the workstation, builds the node's image and returns its path. */
+export async function buildForLab(progress: Progress, kernel?: KernelName): Promise<string> {
+  await ensureSpace();
+  await ensurePackages(['build', 'machine'], progress);
+  await openEmulator('amd64', progress);
+  const { image } = await buildImage({
+    arch: 'amd64',
+    progress,
+    ...(kernel === undefined ? {} : { kernel }),
+  });
+  return image;
+}
+
 /** Builds the image, starts control plane and node, and waits for Ready. Stops them again on failure. */
 export async function bringUp(
   context: CommandContext,
@@ -47,15 +63,8 @@ export async function bringUp(
   options: UpOptions,
 ): Promise<UpNode> {
   const { progress, signal, undo } = context;
-  await ensureSpace();
-  await ensurePackages(['build', 'machine'], progress);
-  await openEmulator('amd64', progress);
-  const { kernel, emptyDisk, offer = [], extras = {}, ...machineOptions } = options;
-  const { image } = await buildImage({
-    arch: 'amd64',
-    progress,
-    ...(kernel === undefined ? {} : { kernel }),
-  });
+  const { kernel, emptyDisk, offer = [], extras = {}, image: built, ...machineOptions } = options;
+  const image = built ?? (await buildForLab(progress, kernel));
   undo.defer(() => abandon(progress));
   const controlPlane = await startControlPlane({ progress });
   const kubectl = await Kubectl.open(controlPlane.adminKubeconfig);

@@ -2,10 +2,15 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { lockState } from '../workstation/folder-lock.ts';
 import { stateDir } from '../workstation/paths.ts';
+import type { Progress } from '../workstation/progress.ts';
+import { down } from './down.ts';
 import { labMachine } from './node.ts';
 
-/** Takes the lab for a command that starts a node of its own, until disposed. Fails when a node is up. */
-export async function claimLab(): Promise<Disposable> {
+/**
+ * Takes the lab for a command that starts a node of its own, until disposed: keeps others out, and removes what an
+ * earlier node left. Fails when a node is up.
+ */
+export async function claimLab(progress: Progress): Promise<Disposable> {
   using claim = new DisposableStack();
   claim.use(lockState(stateDir));
   if ((await labMachine().running()) !== undefined)
@@ -13,5 +18,6 @@ export async function claimLab(): Promise<Disposable> {
       exitCode: EXIT.unavailable,
       remedy: 'Run ./kios down, or name another folder in KIOS_STATE_DIR.',
     });
+  await down(progress, { purge: true });
   return claim.move();
 }

@@ -9,6 +9,10 @@ import { silent } from '../workstation/progress.ts';
 import { run, type RunOptions } from '../workstation/run.ts';
 
 const CALL_DEADLINE_MS = 120_000;
+/** An emulated node takes minutes to start a pod. */
+const WAIT_S = 300;
+/** What kubectl takes to start and to end by itself. */
+const GRACE_S = 20;
 
 async function kubectlProgram(): Promise<string> {
   const built = (await buildUpstream(['kubectl'], workstationArch(), silent)).get('kubectl');
@@ -40,6 +44,11 @@ export class Kubectl {
   /** Returns the object that `get … -o json` prints. */
   async get(...args: string[]): Promise<unknown> {
     return JSON.parse(await this.call(['get', ...args, '-o', 'json'])) as unknown;
+  }
+
+  /** Runs a verb that waits, such as `wait`, `delete` or `rollout status`, for at most so many seconds. */
+  async wait(args: readonly string[], seconds = WAIT_S): Promise<string> {
+    return this.call([...args, `--timeout=${seconds}s`], { timeoutMs: (seconds + GRACE_S) * 1000 });
   }
 
   /** Checks that the node is registered and Ready; false also while the API server does not reply. */

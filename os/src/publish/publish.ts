@@ -13,6 +13,7 @@ import { OS } from './content/annotations.ts';
 import { type Built, type BuiltImage, type DistOf, readBuilds } from './content/built.ts';
 import { makeSystemImage } from './content/os-image.ts';
 import { makePublications, type Publication } from './content/publication.ts';
+import { makeToolboxImage } from './content/toolbox-image.ts';
 import { checkPinFolder, type Pins, writePinned } from './pin.ts';
 import { keepArches } from './replaced.ts';
 import { sendAll } from './send.ts';
@@ -35,6 +36,8 @@ export interface PublishOptions {
   readonly signKey: string | undefined;
   /** File with the certificates of the registry's authority. */
   readonly ca: string | undefined;
+  /** Whether the toolbox is sent too. */
+  readonly toolbox?: boolean;
   /** Default: `dist/<arch>/`. */
   readonly distOf?: DistOf;
   /** Folder for what is being sent, on the same file system as the builds. Default: `dist/publish/`. */
@@ -63,7 +66,7 @@ export interface PublishResult {
 async function collect(
   context: CommandContext,
   layout: Layout,
-  { arches, distOf = distDir }: PublishOptions,
+  { arches, distOf = distDir, toolbox = false }: PublishOptions,
 ): Promise<Publication[]> {
   const { progress } = context;
   using held = new DisposableStack();
@@ -72,6 +75,7 @@ async function collect(
   const builds = await readBuilds(arches, distOf);
   if (builds.some(({ record }) => record.changed))
     progress.info('The build had changes that were not committed; the provenance says so.');
+  const extras = toolbox ? [await makeToolboxImage(builds, layout, progress)] : [];
   return await progress.task('collect images', async (note) => {
     const systems = new Map<Built, BuiltImage>();
     for (const built of builds) {
@@ -83,7 +87,7 @@ async function collect(
       for (const blob of image.blobs) layout.has(blob);
       systems.set(built, image);
     }
-    return makePublications(builds, systems);
+    return makePublications(builds, systems, extras);
   });
 }
 

@@ -63,7 +63,12 @@ const SHOWN = [
   { path: '/sys/kernel/debug' },
   { path: '/sys/kernel/tracing' },
   { path: '/run/udev', type: 'Directory' },
+  { path: '/etc/udev', type: 'Directory' },
+  { path: '/lib/udev', type: 'Directory' },
   { path: '/etc/localtime', type: 'File' },
+  { path: '/etc/timezone', type: 'File' },
+  { path: '/etc/machine-id', type: 'File' },
+  { path: '/etc/ssl/certs/ca-bundle.crt', type: 'File' },
   { path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/nodeagent~uds', type: 'DirectoryOrCreate' },
   { path: '/usr/local/share/ca-certificates', type: 'DirectoryOrCreate' },
 ]; // prettier-ignore
@@ -187,7 +192,7 @@ await describeRecorded('changed-image', () => {
     await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
     await event(node!, 'shutdown.end');
     await vi.waitFor(async () => expect(await machine.running()).toBeUndefined(), {
-      timeout: 60_000,
+      timeout: 300_000,
       interval: 100,
     });
     const { events } = node!.console;

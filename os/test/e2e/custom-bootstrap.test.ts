@@ -17,7 +17,6 @@ import { distRoot, repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EXAMPLE = path.join(repository, 'examples/bootstrap-custom');
@@ -70,13 +69,13 @@ await describeRecorded('custom-bootstrap', () => {
 
   it(
     'is Ready after one restart of kubelet, which the agent ordered',
-    { timeout: 90_000 },
+    { timeout: 400_000 },
     async () => {
       const { console } = node;
       const joined = await console.expect(
         'the agent’s last event',
         ({ ev }) => ev === 'joined',
-        60_000,
+        300_000,
       );
       expect(joined.agent).toBe('bootstrap');
       const orders = console.events.filter(({ agent, ev }) => agent === 'init' && ev === 'control');
@@ -96,8 +95,8 @@ await describeRecorded('custom-bootstrap', () => {
   it('runs the agent as its pod bootstrap', { timeout: 180_000 }, async () => {
     const args = ['-n', 'kube-system', `pod/bootstrap-${NODE}`];
     // A node is Ready before its static pods appear in the API server.
-    await waitWithKubectl(kubectl, ['wait', '--for=create', ...args]);
-    await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...args]);
+    await kubectl.wait(['wait', '--for=create', ...args]);
+    await kubectl.wait(['wait', '--for=condition=Ready', ...args]);
     const image = await kubectl.call([
       'get',
       ...args,

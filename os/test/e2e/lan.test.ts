@@ -13,7 +13,6 @@ import { BridgeFacts, ipv4, Server } from '../support/lan/replies.ts';
 import { LanScene, NODE, SECOND } from '../support/lan/scene.ts';
 import { nameOf, NEIGHBOUR, type Segment, urlOf } from '../support/lan/segment.ts';
 import { describeRecorded } from '../support/recorded.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -121,7 +120,7 @@ await describeRecorded('lan', () => {
     const privileged = { hostNetwork: true } as const;
     await createGuest(kubectl, { name, nodeName: NODE.name, args, privileged });
     const done = '--for=jsonpath={.status.phase}=Succeeded';
-    await waitWithKubectl(kubectl, ['wait', done, `pod/${name}`]);
+    await kubectl.wait(['wait', done, `pod/${name}`]);
     await deleteGuest(kubectl, name);
     for (const from of ['web-0', 'web-0', 'web-1'] as const)
       expect(await visit(urlOf(SERVICE), given(from))).toMatchObject({ name: 'web-1' });
@@ -132,7 +131,7 @@ await describeRecorded('lan', () => {
     const before = await look();
     const names = ['passing-0', 'passing-1', 'passing-2'];
     await scene.startPods(names);
-    await waitWithKubectl(scene.kubectl, ['delete', 'pod', ...names]);
+    await scene.kubectl.wait(['delete', 'pod', ...names]);
     const after = await look();
     expect([after.mac, ipv4(after.links)]).toEqual([before.mac, ipv4(before.links)]);
     const ofHost = lines().filter((line) => line.includes(NODE.mac));
@@ -158,9 +157,14 @@ await describeRecorded('lan', () => {
     const command = await scriptCommand('power', { socket: SHUTDOWN, order: ORDER_REBOOT });
     await startOnHost(kubectl, { nodeName: NODE.name, command, sockets: [SHUTDOWN] });
     await rebooted(BOOT_MS);
+    // Kubelet has ended them for good at the orderly stop, and nobody else makes them again.
+    for (const name of PODS)
+      await kubectl.wait(['wait', '--for=jsonpath={.status.phase}=Failed', `pod/${name}`]);
+    await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
+    await kubectl.wait(['delete', 'pod', ...PODS]);
+    await scene.startPods(PODS);
     await expectPods((now) => now !== boot);
     expect(upsets(lines())).toEqual([]);
-    await eventually(async () => expect(await kubectl.isReady(NODE.name)).toBe(true));
     // Kubelet reports them again after it has looked at the pods.
     for (const name of PODS)
       await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));

@@ -9,6 +9,8 @@ import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
 import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
+import { RARE_FEATURES } from '../../src/checks/acceptance/features.ts';
+import { askGuest } from '../../src/checks/acceptance/guest.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
@@ -24,14 +26,13 @@ import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const EVENT_MS = 120_000;
 const NODE = 'by-medium';
 const POD = 'from-the-medium';
-/** A driver that is in modules.erofs only. */
-const RARE = 'enic';
+/** Modules that are in modules.erofs only and that nothing asks for on this machine. */
+const RARE = ['enic', 'ublk_drv'];
 
 /** An image that no registry has. */
 const IMAGE = 'medium.example/team/app:1';
@@ -55,7 +56,7 @@ spec:
         seccompProfile: {type: RuntimeDefault}
 `;
 
-/** A pod that loads the driver, as the module loader does for a device. `configure` takes no pod with such rights. */
+/** A pod that loads them, as the module loader does for a device. `configure` takes no pod with such rights. */
 const LOADER = `apiVersion: v1
 kind: Pod
 metadata: {name: rare-driver, namespace: kube-system}
@@ -66,7 +67,7 @@ spec:
     - name: load
       image: ${imageName('modloader')}
       imagePullPolicy: Never
-      args: [load, ${RARE}]
+      args: [load, ${RARE.join(', ')}]
       resources: {limits: {memory: 128Mi}}
       securityContext:
         runAsUser: 0
@@ -80,8 +81,9 @@ spec:
 
 /** What a person drops on the medium by hand, by its path there. */
 const BY_HAND = {
-  'kios/manifests/rare-driver.yaml': LOADER,
+  'kios/manifests/rare-driver.manifest': LOADER,
   'kios/manifests/broken.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: broken\n',
+  'kios/manifests/notes.bak': 'no pod\n',
   'kios/manifests/secret.yaml':
     'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {p: hunter2}\n',
   'kios/images/half.tar': 'half an archive',
@@ -187,8 +189,8 @@ await describeRecorded('medium', () => {
     { timeout: 180_000 },
     async () => {
       const pod = ['-n', 'kube-system', `pod/${POD}-${NODE}`];
-      await waitWithKubectl(kubectl, ['wait', '--for=create', ...pod]);
-      const said = await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...pod]);
+      await kubectl.wait(['wait', '--for=create', ...pod]);
+      const said = await kubectl.wait(['wait', '--for=condition=Ready', ...pod]);
       expect(said).toContain('condition met');
       const ready = await expectEvent('images.ready', IMAGE);
       expect(ready.fields).toMatchObject({ removed: [] });
@@ -203,9 +205,12 @@ await describeRecorded('medium', () => {
     async () => {
       const unknown = await expectEvent('seed.unknown', 'bootstrap.yml');
       expect(unknown.fields).toMatchObject({
-        names: ['bootstrap.yml'],
+        names: ['bootstrap.yml', 'manifests/notes.bak'],
         code: 'KIOS_INIT_SEED_UNKNOWN',
       });
+      expect(String(unknown.fields['cause'])).toContain(
+        'a file in manifests must end in .yaml, .yml, .json or .manifest',
+      );
       const broken = await expectEvent('pods.refused', 'broken.yaml');
       expect(broken.fields).toMatchObject({ code: 'KIOS_INIT_MANIFEST' });
       expect(String(broken.fields['cause'])).toMatch(/yaml: line \d/);
@@ -230,7 +235,7 @@ await describeRecorded('medium', () => {
   });
 
   it(
-    'has all modules of its kernel, and loads one that the root lacks',
+    'has all modules of its kernel, and loads two that the root lacks',
     {
       timeout: 180_000,
     },
@@ -239,13 +244,24 @@ await describeRecorded('medium', () => {
       expect(mounted.fields).toMatchObject({ bytes: (await stat(modules)).size });
       const loader = ['-n', 'kube-system', `pod/rare-driver-${NODE}`];
       const done = '--for=jsonpath={.status.phase}=Succeeded';
-      await waitWithKubectl(kubectl, ['wait', done, ...loader]);
+      await kubectl.wait(['wait', done, ...loader]);
       const script = `process.stdout.write(require('node:fs').readFileSync('/proc/modules', 'utf8'))`;
       const said = await runOnHost(kubectl, {
         nodeName: NODE,
         command: ['/bin/bun', '-e', script],
       });
-      expect(said).toMatch(new RegExp(`^${RARE} \\d+ .* Live `, 'm'));
+      for (const name of RARE) expect(said).toMatch(new RegExp(`^${name} \\d+ .* Live `, 'm'));
+    },
+  );
+
+  it(
+    'loads the others at their first use',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const { results } = await askGuest(kubectl, { nodeName: NODE, mode: 'rare' });
+      expect([...results]).toEqual(RARE_FEATURES.map((name) => [name, 'ok']));
     },
   );
 });

@@ -96,6 +96,8 @@ await describeRecorded('netboot', () => {
     });
     await plane.setNodeForward(NODE_ADDRESS, started.running.kubeletPort);
     await waitReady(started, kubectl, NODE, AbortSignal.timeout(TEST_MS));
+    // What the node's own programs keep in RAM is no news.
+    expect(started.console.events.map(({ ev }) => ev)).not.toContain('volatile.folder');
     const inMemory = started.console.events.find(({ ev }) => ev === 'data.ram');
     expect(inMemory?.fields['reason']).toBe('none');
     const { status } = v.parse(Capacity, await kubectl.get('node', NODE));

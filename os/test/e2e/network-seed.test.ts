@@ -80,7 +80,7 @@ await describeRecorded('network-seed', () => {
     const { fields } = await node!.console.expect(
       'the network file',
       ({ ev }) => ev === 'network.file',
-      60_000,
+      300_000,
     );
     expect(fields).toMatchObject({ links: ['lan'] });
     const events = node!.console.events.map(({ ev }) => ev);
@@ -88,7 +88,7 @@ await describeRecorded('network-seed', () => {
     return events;
   }
 
-  it('joins with its fixed address, and asks no DHCP server', { timeout: 120_000 }, async () => {
+  it('joins with its fixed address, and asks no DHCP server', { timeout: 400_000 }, async () => {
     const where = '{.status.addresses[?(@.type=="InternalIP")].address}';
     expect(await kubectl.call(['get', 'node', NODE, '-o', `jsonpath=${where}`])).toBe(NODE_ADDRESS);
     expect(await expectTheFile()).not.toContain('seed.ignored');
@@ -97,9 +97,9 @@ await describeRecorded('network-seed', () => {
   it('keeps it when the volume no longer counts', { timeout: 900_000 }, async () => {
     const { machine, console } = node!;
     await qmp(machine.dir, MACHINE_FILES.qmp, 'system_powerdown');
-    await console.expect('the end of the stop', ({ ev }) => ev === 'shutdown.end', 120_000);
+    await console.expect('the end of the stop', ({ ev }) => ev === 'shutdown.end', 300_000);
     await vi.waitFor(async () => expect(await machine.running()).toBeUndefined(), {
-      timeout: 60_000,
+      timeout: 300_000,
       interval: 100,
     });
     console[Symbol.dispose]();

@@ -79,9 +79,9 @@ await describeRecorded('network', () => {
 
   const health = (): Promise<string> =>
     kubectl.call(['get', '--raw', `/api/v1/nodes/${NODE}/proxy/healthz`, '--request-timeout=5s']);
-  const reached = (): Promise<string> => vi.waitFor(health, { timeout: 60_000, interval: 1000 });
+  const reached = (): Promise<string> => vi.waitFor(health, { timeout: 300_000, interval: 1000 });
 
-  it('joins with the fixed address of its bond', { timeout: 60_000 }, async () => {
+  it('joins with the fixed address of its bond', { timeout: 400_000 }, async () => {
     const path = '{.status.addresses[?(@.type=="InternalIP")].address}';
     const address = await kubectl.call(['get', 'node', NODE, '-o', `jsonpath=${path}`]);
     expect(address).toBe(NODE_ADDRESS);
@@ -89,7 +89,7 @@ await describeRecorded('network', () => {
 
   it(
     'has both cards in the bond, and the VLAN with its addresses',
-    { timeout: 180_000 },
+    { timeout: 400_000 },
     async () => {
       const said = await readOnHost(
         '/proc/net/bonding/bond0',
@@ -104,7 +104,7 @@ await describeRecorded('network', () => {
     },
   );
 
-  it('is reached while either cable is pulled', { timeout: 240_000 }, async () => {
+  it('is reached while either cable is pulled', { timeout: 900_000 }, async () => {
     for (const cable of CABLES) {
       await node.machine.setCable(cable, false);
       expect(await reached()).toBe('ok');

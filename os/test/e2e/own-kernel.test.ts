@@ -4,8 +4,11 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
+import { openKernel } from '../../src/build/kernel/open-kernel.ts';
+import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { programsFor } from '../../src/checks/suites/programs.ts';
 import { bundleAgent } from '../../src/workstation/agent-bundle.ts';
+import { workstationArch } from '../../src/workstation/arch.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
@@ -39,6 +42,12 @@ const Manifest = v.object({ scripts: v.optional(v.record(v.string(), v.string())
 
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 
+/** Returns the folder of all modules of the kernel with which `runInGuest` starts. */
+async function modulesOfKernel(): Promise<string> {
+  const tools = await openToolroot(progress);
+  return (await openKernel('kios', workstationArch(), tools, progress)).allModules;
+}
+
 /** Returns what failed: files that did not load, and tests. */
 const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
   testResults.flatMap(({ message, assertionResults }) => [
@@ -50,10 +59,10 @@ const failuresIn = ({ testResults }: v.InferOutput<typeof Report>): string[] =>
       ),
   ]);
 
-// Some workstations' kernels have no bonds and no VLANs, and no test may set a workstation's clock. On the node's own
-// kernel nothing is skipped.
+// Some workstations' kernels have no bonds and no VLANs, and no test may set a workstation's clock or load modules into
+// its kernel. On the node's own kernel nothing is skipped.
 await describeRecorded('own-kernel', () => {
-  it.each(['packages/netlink', 'agents/dhcp', 'agents/chrony-config'])(
+  it.each(['packages/netlink', 'agents/dhcp', 'agents/chrony-config', 'agents/modloader'])(
     '%s',
     { timeout: BUILD_MS + RUN_MS },
     async (workspace) => {
@@ -83,6 +92,8 @@ await describeRecorded('own-kernel', () => {
             KIOS_DHCP_AGENT: await bundleAgent('dhcp', progress),
             KIOS_TIME_AGENT: await bundleAgent('chrony-config', progress),
             KIOS_TIME_SERVER: SERVER_SEEN_BY_GUEST,
+            KIOS_MODULE_AGENT: await bundleAgent('modloader', progress),
+            KIOS_MODULES: await modulesOfKernel(),
             CI: 'true',
           },
           result,

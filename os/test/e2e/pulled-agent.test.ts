@@ -35,7 +35,6 @@ import {
 import { login, runPublish } from '../support/publish/run-publish.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -181,7 +180,7 @@ await describeRecorded('pulled-agent', () => {
       },
       { timeout: EVENT_MS, interval: 500 },
     );
-    await waitWithKubectl(kubectl, ['wait', '--for=condition=Ready', ...pod]);
+    await kubectl.wait(['wait', '--for=condition=Ready', ...pod]);
     // It goes on with the lease whose address is on the card.
     expect(await kubectl.call(['logs', ...pod, '-c', 'run'])).toMatch(/"ev":"lease\.adopted"/);
     expect(leases()).toHaveLength(1);
@@ -193,7 +192,7 @@ await describeRecorded('pulled-agent', () => {
     const overrides = JSON.stringify({ spec: { automountServiceAccountToken: false } });
     await kubectl.call(['run', 'preloaded', ...image, `--overrides=${overrides}`]);
     const wait = ['wait', '--for=condition=Ready', 'pod/preloaded'];
-    expect(await waitWithKubectl(kubectl, wait)).toContain('condition met');
+    expect(await kubectl.wait(wait)).toContain('condition met');
   });
 
   it(

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildBoardImage } from '../../src/build/image/board-image.ts';
-import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
-import { machineDir } from '../../src/lab/node.ts';
+import type { BootedNode } from '../../src/lab/boot.ts';
+import { freshLogs, machineDir } from '../../src/lab/node.ts';
 import { MILESTONES } from '../../src/lab/phases.ts';
+import { Console } from '../../src/lab/qemu/console.ts';
 import { Machine } from '../../src/lab/qemu/machine.ts';
+import { freePort } from '../../src/workstation/free-port.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
@@ -14,6 +16,9 @@ const BOOT_MS = 30 * 60_000;
 const STEP_MS = 10 * 60_000;
 /** QEMU's own numbers; a Raspberry Pi has its processor and memory soldered on. */
 const BOARD = { accelerator: 'tcg', memoryMiB: 2048, cpus: 4, workstationPorts: [] } as const;
+
+/** QEMU's model of the board's watchdog resets the board as soon as it is armed. */
+const UNWATCHED = 'kios.watchdog=off';
 
 const progress = progressOn({ write: (text) => process.stdout.write(text) });
 
@@ -28,7 +33,13 @@ await describeRecorded('rpi4', () => {
   async function boot(): Promise<BootedNode> {
     node?.console[Symbol.dispose]();
     await machine.stop();
-    node = await powerOn(machine, BOARD);
+    await freshLogs(machine);
+    const running = await machine.start({
+      ...BOARD,
+      kubeletPort: await freePort(),
+      commandLine: [UNWATCHED],
+    });
+    node = { machine, running, console: new Console(machine.file('console')) };
     return node;
   }
 

@@ -12,12 +12,15 @@ import { describeRecorded } from '../support/recorded.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 
-/** A document that joins no cluster, with a fault in each of its settings. */
+/**
+ * A document that joins no cluster, with a fault in each of its settings: kubelet's field has the right type, by which
+ * bootstrap judges, and a value with which kubelet does not start.
+ */
 const DOCUMENT = `apiVersion: kios.dev/v1
 kind: NodeBootstrap
 node: {name: settings}
 sysctls: {vm.swappiness: 10, vm.nr_hugepages: 4, vm.none: 1, kernel.modprobe: /bin/sh}
-kubelet: {config: {podPidsLimit: lots}}
+kubelet: {config: {maxPods: -1}}
 files:
   - {path: /etc/kios/modules/modules.yaml, content: "load: [{name: dummy}, nbd]"}
   - {path: /etc/kios/time/time.yaml, content: "server: [a]"}

@@ -20,7 +20,6 @@ import {
   VOLUMES,
 } from '../support/volumes/driver.ts';
 import { IQN, NQN, SHARE, USER, VolumeServer } from '../support/volumes/server.ts';
-import { waitWithKubectl } from '../support/wait-with-kubectl.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const STEP_MS = 12 * 60_000;
@@ -52,7 +51,7 @@ await describeRecorded('volumes', () => {
   ): Promise<string> {
     await create(userPod(name, up.nodeName, script, sources, limits));
     const done = '--for=jsonpath={.status.phase}=Succeeded';
-    await waitWithKubectl(up.kubectl, ['wait', done, `pod/${name}`]);
+    await up.kubectl.wait(['wait', done, `pod/${name}`]);
     return (await up.kubectl.call(['logs', name])).trim();
   }
 
@@ -74,7 +73,7 @@ await describeRecorded('volumes', () => {
       },
     });
     await create(driverPod(up.nodeName));
-    await waitWithKubectl(up.kubectl, ['wait', '--for=condition=Ready', 'pod/driver']);
+    await up.kubectl.wait(['wait', '--for=condition=Ready', 'pod/driver']);
   }, BUILD_AND_BOOT_MS);
 
   afterAll(async () => {
@@ -143,7 +142,7 @@ await describeRecorded('volumes', () => {
     const versions = String.raw`sed -n 's#.* /volumes/\([a-z]*\) .*,vers=\([0-9.]*\),.*#\1 \2#p' /proc/mounts | sort`;
     const script = `echo by kubelet > /volumes/newest/kubelet; cat /volumes/old/kubelet; ${versions}`;
     expect(await use('nfs', sources, script)).toBe('by kubelet\nnewest 4.1\nold 3');
-    await waitWithKubectl(up.kubectl, ['delete', 'pod/nfs']); // only after kubelet has unmounted them
+    await up.kubectl.wait(['delete', 'pod/nfs']); // only after kubelet has unmounted them
   });
 
   it('gives a pod its huge pages and no more', { timeout: STEP_MS }, async () => {
@@ -166,6 +165,6 @@ await describeRecorded('volumes', () => {
         ),
       { timeout: 60_000, interval: 1000 },
     );
-    await waitWithKubectl(up.kubectl, ['delete', 'pod/attached']);
+    await up.kubectl.wait(['delete', 'pod/attached']);
   });
 });

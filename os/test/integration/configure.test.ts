@@ -30,6 +30,7 @@ cluster: {endpoint: "https://192.0.2.10:6443", caCertHashes: ["sha256:${'0'.repe
 auth: {bootstrapToken: ${TOKEN}}
 `;
 const JOIN = `kubeadm join 192.0.2.10:6443 --token ${TOKEN} --discovery-token-ca-cert-hash sha256:${'0'.repeat(64)}`;
+const joinAs = (name: string): string => JOIN.replace(' join ', ` join --node-name ${name} `);
 const pod = (name: string): string => `apiVersion: v1
 kind: Pod
 metadata: {name: ${name}}
@@ -208,7 +209,7 @@ describe('./kios configure', LONG, () => {
   it('changes the name of a document that is there, and nothing else of it', async () => {
     await kios({ kubeadmJoin: JOIN });
     await kios({ hostname: 'cellar' });
-    expect(await read('kios/bootstrap.yaml')).toBe(`${JOIN} --node-name cellar`);
+    expect(await read('kios/bootstrap.yaml')).toBe(joinAs('cellar'));
     expect(await list()).not.toContain('::/kios/bootstrap.yaml.new');
   });
 
@@ -364,7 +365,8 @@ it('an unknown word is refused with its code', LONG, async () => {
 describe('bad input leaves the image as it was:', LONG, () => {
   it.each([
     ['a document with a typing error', { bootstrap: DOCUMENT.replace('endpoint', 'endpiont') }, 'KIOS_BOOTSTRAP_CHECK', 'cluster.endpiont: not a known field'],
-    ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'another program'],
+    ['a document for another program', { bootstrap: '#cloud-config\n' }, 'KIOS_BOOTSTRAP_CHECK', 'it is cloud-config'],
+    ['an empty document', { bootstrap: '# nothing yet\n' }, 'KIOS_BOOTSTRAP_CHECK', 'it is empty'],
     ['a packed document', { bootstrap: Buffer.from(DOCUMENT).toString('base64') }, 'KIOS_BOOTSTRAP_CHECK', 'base64'],
     ['a name that no node can have', { hostname: '-x-' }, 'KIOS_BOOTSTRAP_CHECK', 'node.name'],
     ['network settings with an unknown key', { network: 'interfaces: {eth0: {metrc: 5}}' }, 'KIOS_MEDIUM_NETWORK', 'metrc: is not a known key. Did you mean metric'],
@@ -461,7 +463,7 @@ describe('a device', LONG, () => {
     const device = await attach(undo);
     await kios({ target: device, kubeadmJoin: JOIN, hostname: 'shed' });
     expect(await kios({ target: device, show: true })).toContain('named shed');
-    expect(await read('kios/bootstrap.yaml')).toBe(`${JOIN} --node-name shed`);
+    expect(await read('kios/bootstrap.yaml')).toBe(joinAs('shed'));
   });
 
   it('that is in use is refused', async () => {

@@ -63,6 +63,54 @@ it('check-userdata accepts other pods, and says what they can do but no secret',
   expect(stdout + stderr).not.toContain(SECRET);
 }); // prettier-ignore
 
+it('check-userdata accepts a pod as kubectl shows it, and names fields without effect', { timeout: 300_000 }, async () => {
+  const pod = `apiVersion: v1
+kind: Pod
+metadata:
+  annotations: {kubernetes.io/config.hash: x, kubernetes.io/config.seen: "2026-01-02T03:04:05Z", kubernetes.io/config.source: file}
+  creationTimestamp: "2026-01-02T03:04:05Z"
+  generation: 1
+  name: a-node
+  namespace: default
+  ownerReferences: [{apiVersion: v1, controller: true, kind: Node, name: node, uid: 00000000-0000-4000-8000-000000000001}]
+  resourceVersion: "7"
+  uid: 00000000-0000-4000-8000-000000000002
+spec:
+  containers:
+  - image: c.example/d
+    imagePullPolicy: Always
+    name: b
+    terminationMessagePath: /dev/termination-log
+    terminationMessagePolicy: File
+    volumeMounts: [{mountPath: /v, name: v}]
+  dnsPolicy: ClusterFirst
+  enableServiceLinks: true
+  nodeName: node
+  preemptionPolicy: PreemptLowerPriority
+  priority: 0
+  restartPolicy: Always
+  schedulerName: default-scheduler
+  securityContext: {seLinuxOptions: {level: s0}}
+  terminationGracePeriodSeconds: 30
+  tolerations: [{effect: NoExecute, operator: Exists}]
+  volumes: [{hostPath: {path: /etc/, type: ""}, name: v}]
+status:
+  phase: Running
+  podIP: 192.0.2.1
+  qosClass: BestEffort
+`;
+  const { exitCode, stderr } = await checkUserData({ 'x.yaml': pod });
+  expect(exitCode).toBe(0);
+  for (const part of [
+    'files.0: x.yaml:11: metadata.uid: is kept',
+    'files.0: x.yaml:14: spec.containers[0].image: c.example/d has no fixed version',
+    'x.yaml:27: spec.securityContext.seLinuxOptions: has no effect: the node has no SELinux',
+    'x.yaml:30: spec.volumes[0].hostPath.path: /etc/ is mounted as /etc',
+    'writes the host’s /etc;',
+  ])
+    expect(stderr).toContain(part);
+}); // prettier-ignore
+
 const check = (text: string) => checkDocument(silent, 'node.yaml', Buffer.from(text));
 
 it('configure refuses such a document before anything is written', { timeout: 300_000 }, async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -10,11 +10,14 @@ import { readCheckedManifests } from '../../src/build/manifests/check-folder.ts'
 import { checkManifests, faultLines } from '../../src/build/manifests/check.ts';
 import { askKubelet } from '../../src/build/manifests/kubelet/judge.ts';
 import type { Verdict } from '../../src/build/manifests/kubelet/verdict.ts';
+import { WORDED } from '../../src/build/manifests/kubelet/words.ts';
 import { parseManifest, withoutNulls } from '../../src/build/manifests/parse.ts';
 import { readManifests } from '../../src/build/manifests/read.ts';
 import { NO_PERMISSIONS } from '../../src/build/manifests/rules/permissions.ts';
+import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
 
 /** Compiles Kubernetes' validation when nothing is cached. */
 const COMPILE_MS = 1_800_000;
@@ -166,6 +169,16 @@ it.each(BROKEN)('refuses %s, as kubelet does', (_, text) => {
   expect(verdict?.value).toBeUndefined();
   expect(parseManifest(text).faults).toHaveLength(1);
 });
+
+it('has words for every kind of fault of Kubernetes’ validation', async () => {
+  const go = await ensureGo(silent);
+  const module = path.join(repository, 'os/upstream/kubernetes');
+  const folder = await run(go, ['list', '-m', '-f', '{{.Dir}}', 'k8s.io/apimachinery'], { cwd: module });
+  const source = await readFile(path.join(folder.trim(), 'pkg/util/validation/field/errors.go'), 'utf8');
+  const kinds = [...source.matchAll(/\bErrorType = "(\w+)"/g)].map(([, kind]) => kind);
+  expect(kinds.length).toBeGreaterThan(10);
+  expect(kinds.filter((kind) => kind === undefined || !WORDED.includes(kind))).toEqual([]);
+}); // prettier-ignore
 
 /** Public manifests by their shape, and what is right to say of them. */
 const PUBLIC: Readonly<Record<string, readonly string[]>> = {

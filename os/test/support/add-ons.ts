@@ -30,6 +30,7 @@ const Requirements = v.strictObject({
     v.strictObject({
       module: v.string(),
       by: v.picklist(['request', 'profile', 'device', 'add-on', 'operator']),
+      optional: v.optional(v.string()),
     }),
   ),
 });
@@ -73,6 +74,31 @@ export function faultsOf(
   });
 }
 
+const covers = (path: string, file: string): boolean =>
+  file === path || file.startsWith(`${path}/`);
+
+/** Returns the files that a module may have in a folder: its name has `_` where the file's may have `-`. */
+const filesOf = (folder: string, module: string): string[] =>
+  [module, module.replaceAll('_', '-')].map((name) => `${folder}/${name}`);
+
+/**
+ * Returns what the entries of modules say wrongly of modules.erofs, by the paths of `os/kernel/optional-modules.yaml`:
+ * the kernel cannot load a module at its first use from a root that lacks it.
+ */
+export const misplaced = (
+  { modules }: Pick<Requirements, 'modules'>,
+  paths: readonly string[],
+): string[] =>
+  Object.values(modules).flatMap(({ module, optional }) => {
+    const files = filesOf(optional ?? '', module);
+    const isListed =
+      optional === undefined
+        ? paths.some((path) => files.some((file) => path.endsWith(file)))
+        : paths.some((path) => files.some((file) => covers(path, file)));
+    if (isListed === (optional !== undefined)) return [];
+    return [isListed ? `${module} is only in modules.erofs` : `${module} is in the root`];
+  });
+
 /** Returns the entries that no add-on needs, or that are no module on any architecture. */
 export function stale(
   { addOns, modules }: Requirements,
@@ -90,15 +116,16 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 export function addOnTable({ addOns, modules }: Requirements): string {
   const rows = addOns.map(({ name, needs, amd64, other }) => {
     const options = [...needs, ...amd64];
-    const byHand = options.flatMap((option) => {
-      const { module, by } = modules[option] ?? {};
-      return by === 'operator' && module !== undefined ? [`\`${module}\``] : [];
-    });
-    return row(name, options.length === 0 ? '–' : 'yes', byHand.join(', '), other ?? '');
+    const used = options.flatMap((option) => modules[option] ?? []);
+    const list = (some: typeof used): string =>
+      some.map(({ module }) => `\`${module}\``).join(', ');
+    const byHand = list(used.filter(({ by }) => by === 'operator'));
+    const elsewhere = list(used.filter(({ optional }) => optional !== undefined));
+    return row(name, options.length === 0 ? '–' : 'yes', byHand, elsewhere, other ?? '');
   });
   return [
-    row('add-on', 'kernel', 'modules to name in modules.yaml', 'else'),
-    row('---', '---', '---', '---'),
+    row('add-on', 'kernel', 'modules to name in modules.yaml', 'only in modules.erofs', 'else'),
+    row('---', '---', '---', '---', '---'),
     ...rows,
   ].join('\n');
 }

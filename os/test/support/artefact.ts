@@ -174,11 +174,12 @@ export async function makeSmallArtefacts(
       origin,
     )
     .symlink('/etc/outside', '/etc/passwd')
+    .symlink('/etc/folder', '../bin')
     .file('/bin/tool', 0o755, { bytes: Buffer.alloc(200_000, 'no Go program ') }, origin)
     .graft(STORE, makeStore(images, TIME, origin));
   if (extra !== undefined) tree.text('/etc/extra', extra, origin);
   const tools = await openToolroot(silent);
-  const root = await makeErofs(tree, TIME, tools, silent);
+  const root = await makeErofs({ tree, time: TIME, tools, progress: silent, name: 'root.erofs' });
   const early = new Tree().file('/init', 0o755, { bytes: Buffer.from('first stage') }, origin);
   const efi = path.join(folder, 'kios.efi');
   const sections = [

@@ -1,16 +1,12 @@
-import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
 
 import type { OciImage } from '../../src/build/formats/oci.ts';
-import { ensureGo } from '../../src/build/sources/upstream/go-toolchain.ts';
 import { makeStore, type PreloadedImage } from '../../src/build/store/store.ts';
-import { workstationArch } from '../../src/workstation/arch.ts';
-import { repository } from '../../src/workstation/paths.ts';
-import { silent } from '../../src/workstation/progress.ts';
-import { buildWorkspaces } from '../../src/workstation/turbo.ts';
 import { type Containerd, unpack } from './containerd.ts';
+import { buildInit } from './init-program.ts';
 import { TIME } from './node-containerd.ts';
 import { origin } from './trees.ts';
 
@@ -27,15 +23,7 @@ const Report = v.strictObject({
 });
 
 /** Builds init; returns its path under the name by which it edits containerd's databases. */
-export async function buildStoreCommand(dir: string): Promise<string> {
-  const go = await ensureGo(silent);
-  await buildWorkspaces(['@kios/init'], {
-    env: { PATH: `${path.dirname(go)}:${process.env['PATH'] ?? ''}` },
-  });
-  const command = path.join(dir, 'kios-store');
-  await symlink(path.join(repository, 'init/dist', workstationArch(), 'init'), command);
-  return command;
-}
+export const buildStoreCommand = (dir: string): Promise<string> => buildInit(dir, 'kios-store');
 
 async function parents(): Promise<Map<number, number>> {
   const found = new Map<number, number>();

@@ -8,17 +8,20 @@ import {
 } from '../../src/checks/suites/records.ts';
 
 const isCi = process.env['CI'] === 'true';
+const isAsked = process.env['KIOS_RUN_RECORDED'] === 'always';
 
 /**
- * Declares a slow suite that CI runs only when one of its inputs differs from those of the recorded run. When all its
- * tests pass, it records the inputs.
+ * Declares a slow suite. It runs by its name, and in CI when one of its inputs differs from those of the recorded run.
+ * When all its tests pass, it records the inputs.
  */
 export async function describeRecorded(suite: string, tests: () => void): Promise<void> {
   const state = await stateOfInputs(suite);
   const changed = changedInputs(recordedState(suite), state);
-  const reason = isCi ? 'nothing changed since the recorded run' : 'slow; CI=true runs it';
-  const runs = isCi && changed.length > 0;
-  process.stderr.write(runs ? `${suite}: changed: ${changed.join(', ')}\n` : `skipped: ${suite}: ${reason}\n`); // prettier-ignore
+  const reason = isCi
+    ? 'nothing changed since the recorded run'
+    : `slow; \`./kios test e2e ${suite}\` runs it`;
+  const runs = isAsked || (isCi && changed.length > 0);
+  process.stderr.write(runs ? `${suite}: changed: ${changed.join(', ') || 'nothing'}\n` : `skipped: ${suite}: ${reason}\n`); // prettier-ignore
   describe.skipIf(!runs)(`${suite}:`, () => {
     tests();
     // oxlint-disable-next-line no-empty-pattern -- Vitest takes no other form of a parameter that is not used

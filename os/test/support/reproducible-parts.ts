@@ -66,7 +66,13 @@ async function makeFiles(): Promise<Tree> {
 
 const tools = await openToolroot(silent);
 const files = await makeFiles();
-const root = await makeErofs(files, TIME, tools, silent);
+const root = await makeErofs({
+  tree: files,
+  time: TIME,
+  tools,
+  progress: silent,
+  name: 'root.erofs',
+});
 const rootDigest = await digest(root);
 const initramfs = await makeInitramfs(
   new Tree().text('/early/table', 'always x\n', origin),

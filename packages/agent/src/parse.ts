@@ -5,9 +5,10 @@ function why(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue) ?? '(top)';
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return `${path}: not a known field`;
-  if (issue.type === 'strict_object' && issue.received === 'undefined')
-    return `${path}: is required`;
-  if (issue.type === 'strict_object' || issue.type === 'object') return `${path}: must be a map`;
+  const isObject = issue.type === 'strict_object' || issue.type === 'object';
+  if (isObject && issue.received === 'undefined') return `${path}: is required`;
+  // A schema's own words say more than valibot's, which begin like this.
+  if (isObject && issue.message.startsWith('Invalid ')) return `${path}: must be a map`;
   return `${path}: ${issue.message}`;
 }
 

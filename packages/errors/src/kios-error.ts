@@ -3,6 +3,7 @@ export const EXIT = {
   ok: 0,
   usage: 64,
   data: 65,
+  noInput: 66,
   unavailable: 69,
   bug: 70,
   system: 71,

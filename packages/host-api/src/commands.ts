@@ -6,6 +6,7 @@ export const COMMANDS = {
   'restart-runtime': 0x04,
   'power-off': 0x05,
   reboot: 0x06,
+  'call-off-shutdown': 0x07,
 } as const;
 
 export type Command = keyof typeof COMMANDS;
@@ -26,6 +27,7 @@ export const SOCKETS = {
       'restart-runtime',
       'power-off',
       'reboot',
+      'call-off-shutdown',
     ],
   },
   'restart-kubelet': {
@@ -38,7 +40,7 @@ export const SOCKETS = {
   },
   shutdown: {
     path: '/run/kios/control/shutdown.sock',
-    grants: ['soft-shutdown', 'continue-shutdown', 'power-off', 'reboot'],
+    grants: ['soft-shutdown', 'continue-shutdown', 'power-off', 'reboot', 'call-off-shutdown'],
   },
 } as const satisfies Record<string, ControlSocket>;
 

@@ -11,6 +11,7 @@ export {
   parseUevent,
   type Rejection,
   type Uevent,
+  UEVENT_BUFFER_BYTES,
   type UeventOrLoss,
   type UeventSource,
 } from './uevent.ts';

@@ -5,8 +5,11 @@ import { type Channel, isErrno, openNetlink, type Received } from '@kios/syscall
 
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL_GROUP = 1;
-/** Asked for because a bus with thousands of devices speaks at once. More needs CAP_NET_ADMIN (SO_RCVBUFFORCE). */
-const RECEIVE_BUFFER = 8 << 20;
+/**
+ * Asked for because a bus with thousands of devices speaks at once. The kernel gives as much as `net.core.rmem_max`
+ * says; init sets that, so that nobody needs CAP_NET_ADMIN for more (SO_RCVBUFFORCE).
+ */
+export const UEVENT_BUFFER_BYTES = 8 << 20;
 /** Datagrams read before other work has its turn: a flood must not stop signals and timers. */
 const BATCH = 128;
 /** `struct sockaddr_nl`: family, padding, then the sender's id and the mask of its groups at these offsets. */
@@ -74,7 +77,7 @@ export function judgeUevent(received: Received | 'too long'): Uevent | Rejection
  * every message that does not count.
  */
 export function openUevents(rejected: (why: Rejection) => void = () => undefined): UeventSource {
-  const channel = openNetlink(NETLINK_KOBJECT_UEVENT, [KERNEL_GROUP], RECEIVE_BUFFER);
+  const channel = openNetlink(NETLINK_KOBJECT_UEVENT, [KERNEL_GROUP], UEVENT_BUFFER_BYTES);
   return { events: (signal) => follow(channel, signal, rejected) };
 }
 

@@ -3,6 +3,7 @@ export { Lease, Route } from './lease.ts';
 export { Lease6 } from './lease6.ts';
 export { BootState, KubeletState, Release } from './boot.ts';
 export { ClusterState } from './cluster.ts';
+export { FaultsState } from './faults.ts';
 export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
 export { NetworkStatus } from './network-status.ts';

@@ -1,47 +1,130 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { gunzipSync } from 'node:zlib';
+
+import { EXIT, KiosError } from '@kios/errors';
 
 import { readClusterConfig } from '../core/cluster/cluster-config.ts';
-import { parseDocument } from '../core/document/document.ts';
-import { type Origin, originsOf } from '../core/document/merge.ts';
+import { parseBytes } from '../core/document/document.ts';
+import { nameFromCloudConfig } from '../core/document/formats/cloud-config.ts';
+import { inSources } from '../core/document/in-sources.ts';
+import { type Origin, originsOf, withoutSecretValues } from '../core/document/merge.ts';
 import { checkNetwork } from '../core/document/network.ts';
-import type { Warning } from '../core/document/parsed-document.ts';
+import type { ParsedDocument, Warning } from '../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
-import { MAX_TEXT } from '../core/document/yaml.ts';
-import { BootstrapError, fieldError } from '../core/faults/errors.ts';
+import { BootstrapError, fieldError, withRemedy } from '../core/faults/errors.ts';
 import { documentPods } from '../core/files/document-pods.ts';
-import { documentSettings } from '../core/files/document-settings.ts';
+import { documentSettings, misplacedFiles } from '../core/files/document-settings.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
+import { gunzip } from '../edge/sources/documents.ts';
+
+/**
+ * What a node does with a text: `joins` a cluster with it, takes it as a `part` of a document or for a standalone node,
+ * or finds nothing in it, because it is `empty` or `foreign`.
+ */
+type Verdict = 'joins' | 'part' | 'empty' | 'foreign';
 
 /** A node's reading of a text in its user data. */
 export interface UserDataCheck {
+  readonly verdict: Verdict;
   /** `plain`, `gzip`, `base64` or `base64+gzip`. */
   readonly encoding: string;
   /** It is for another program, and a node treats it as absent. */
   readonly foreign: boolean;
+  /** Which one, and what to give in its place. */
+  readonly what?: string;
+  readonly instead?: string;
   /** The form of the text. */
   readonly kind: string | undefined;
   /** It names a cluster and credentials; otherwise it is part of a document, or for a standalone node. */
   readonly complete: boolean;
   readonly values: readonly Origin[];
   readonly warnings: readonly Warning[];
+  /** What was understood, in our own form, with `…` for secrets. */
+  readonly document?: unknown;
+}
+
+const REMEDY = 'Correct that file.';
+const INSTEAD_OF_NOTHING = 'Give a bootstrap document, in a form of docs/bootstrap.md.';
+
+/** Returns the error with which a check ends whose text has no document: a node would go on as if there were none. */
+export function absenceOf(
+  file: string,
+  { verdict, ...check }: UserDataCheck,
+): KiosError | undefined {
+  if (verdict !== 'empty' && verdict !== 'foreign') return undefined;
+  const { what = 'empty', instead } = check;
+  return new KiosError('KIOS_BOOTSTRAP_ABSENT', `find a document in ${file}: it is ${what}`, {
+    exitCode: EXIT.noInput,
+    remedy: instead === undefined ? INSTEAD_OF_NOTHING : `${instead}.`,
+  });
 }
 
 async function writePrivate(file: string | undefined, value: unknown): Promise<void> {
   if (file !== undefined) await writeFile(file, JSON.stringify(value), { mode: 0o600 });
 }
 
-/** A node leaves a wrong setting of the kernel out; before that somebody can still correct it. */
-function refuseSysctls(file: string, { sysctls }: NodeBootstrap): void {
-  const { dropped } = checkSysctls(sysctls);
-  if (dropped.length === 0) return;
-  const faults = dropped.map(({ name, why }) => `sysctls.${name}: ${why}`);
-  throw fieldError(`read ${file}: ${faults.join('; ')}`);
+/**
+ * A node leaves a wrong setting of the kernel out, and reads no file in a wrong place; before that somebody can still
+ * correct it.
+ */
+function refuseIdle(file: string, document: NodeBootstrap): void {
+  const { dropped } = checkSysctls(document.sysctls);
+  const faults = [
+    ...dropped.map(({ name, why }) => `sysctls.${name}: ${why}`),
+    ...misplacedFiles(document).map(({ path, why }) => `${path}: ${why}`),
+  ];
+  if (faults.length > 0) throw fieldError(`read ${file}: ${faults.join('; ')}`);
 }
+
+/** Takes the token of a file, which only the node can read, for a good one: the rest of the document is checked. */
+const withAnyToken = (document: NodeBootstrap): NodeBootstrap =>
+  document.auth?.bootstrapTokenFile === undefined
+    ? document
+    : { ...document, auth: { bootstrapToken: 'aaaaaa.aaaaaaaaaaaaaaaa' } };
+
+/** The files into which parts of a document are written that others judge. */
+interface Parts {
+  readonly pods?: string | undefined;
+  readonly settings?: string | undefined;
+}
+
+/** Checks a document as a node would that has no other. */
+async function checkDocument(file: string, reading: ParsedDocument, parts: Parts) {
+  const { document } = reading;
+  await checkNetwork(file, document);
+  documentFiles(document);
+  refuseIdle(file, document);
+  const pods = documentPods(document.files ?? []);
+  await writePrivate(parts.pods, pods.pods);
+  await writePrivate(parts.settings, documentSettings(document));
+  const complete =
+    document.auth !== undefined && (document.cluster ?? document.auth.kubeconfig) !== undefined;
+  const part = { source: file, ...reading };
+  if (complete)
+    await inSources([part], () => readClusterConfig(withAnyToken(document), inspectPair));
+  const labels = checkLabels(document.node?.labels ?? {}).dropped;
+  return {
+    verdict: complete ? ('joins' as const) : ('part' as const),
+    kind: reading.kind,
+    complete,
+    values: originsOf([part]),
+    warnings: [
+      ...reading.warnings,
+      ...pods.warnings,
+      ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
+    ],
+    document: withoutSecretValues(document),
+  };
+}
+
+/** A volume of NoCloud may name a node by a text that is otherwise for cloud-init. */
+const nameOnly = (file: string, text: string): readonly Warning[] =>
+  nameFromCloudConfig(file, text) === undefined
+    ? []
+    : [{ path: 'hostname', why: 'it names a node whose NoCloud volume has this text' }];
 
 /**
  * Reads a file as if it were user data; rejects with the error that a node would report. Static pods among the
@@ -56,34 +139,20 @@ export async function checkUserData(
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
   });
-  const data = decodeUserData(file, bytes, (packed) =>
-    gunzipSync(packed, { maxOutputLength: MAX_TEXT }),
-  );
-  const base = { encoding: data.format, foreign: data.foreign };
-  if (data.foreign) return { ...base, kind: undefined, complete: false, values: [], warnings: [] };
-  const reading = parseDocument(file, data.text);
-  const { document } = reading;
-  await checkNetwork(file, document);
-  documentFiles(document);
-  refuseSysctls(file, document);
-  const pods = documentPods(document.files ?? []);
-  const { warnings, ...settings } = documentSettings(document);
-  await writePrivate(podsFile, pods.pods);
-  await writePrivate(settingsFile, settings);
-  const complete = document.cluster !== undefined && document.auth !== undefined;
-  if (complete && document.auth?.bootstrapTokenFile === undefined)
-    readClusterConfig(document, inspectPair);
-  const labels = checkLabels(document.node?.labels ?? {}).dropped;
-  return {
-    ...base,
-    kind: reading.kind,
-    complete,
-    values: originsOf([{ source: file, ...reading }]),
-    warnings: [
-      ...reading.warnings,
-      ...pods.warnings,
-      ...warnings,
-      ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
-    ],
-  };
+  const { format, content } = withRemedy(REMEDY, () => {
+    const data = decodeUserData(file, bytes, gunzip);
+    return {
+      format: data.format,
+      content: parseBytes(file, data.bytes, { gunzip, names: {} }),
+    };
+  });
+  const base = { encoding: format, foreign: content.tag === 'foreign' };
+  if (content.tag === 'document') {
+    const parts = { pods: podsFile, settings: settingsFile };
+    return { ...base, ...(await checkDocument(file, content.parsed, parts)) };
+  }
+  const none = { kind: undefined, complete: false, values: [] };
+  if (content.tag === 'empty') return { verdict: 'empty', ...base, ...none, warnings: [] };
+  const warnings = nameOnly(file, content.text);
+  return { verdict: 'foreign', ...base, ...content.foreign, ...none, warnings };
 }

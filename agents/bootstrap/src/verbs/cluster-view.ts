@@ -11,7 +11,7 @@ import {
   type Signer,
 } from '../core/cluster/api-objects.ts';
 import { formatReport, joinEvent, type Phase, reportPhases } from '../core/cluster/join-report.ts';
-import { clusterInfoCa } from '../core/cluster/kubeconfig.ts';
+import { clusterOfInfo } from '../core/cluster/kubeconfig.ts';
 import { parseCertificates } from '../core/cluster/pem.ts';
 import { BootstrapError } from '../core/faults/errors.ts';
 import type { KubeClient } from '../edge/cluster/kube-client.ts';
@@ -67,7 +67,8 @@ export async function viewRequests(
 export async function viewCa(kube: KubeClient): Promise<readonly string[] | undefined> {
   try {
     const { kubeconfig } = await kube.clusterInfo();
-    const encoded = kubeconfig === undefined ? undefined : clusterInfoCa(kubeconfig);
+    const found = kubeconfig === undefined ? undefined : clusterOfInfo(kubeconfig);
+    const encoded = typeof found === 'object' ? found.ca : undefined;
     const ca = encoded === undefined ? undefined : parseCertificates(encoded);
     for (const certificate of ca ?? []) checkCertificate(certificate);
     return ca;

@@ -55,21 +55,22 @@ async function newState(
   input: JoinInput,
   { files, isReaddressed, startsTrial }: Change,
   phase: JoinState['phase'],
-  dropIdentity: boolean,
+  { dropIdentity, server }: Pick<JoinFacts, 'dropIdentity' | 'server'>,
 ): Promise<JoinState> {
   const { state, bootId, cluster, node } = input;
   const hashed = files.filter(({ path }) => path !== BOOTSTRAP_KUBECONFIG);
   const up = await bootSeconds();
   const before = ofBoot(state, bootId);
   const userFiles = files.filter(({ isUserFile, content }) => isUserFile && content !== undefined);
+  // A document without a cluster leaves the identity alone, so the id that it belongs to stays too.
+  const staysMember = cluster === undefined && node.kubeletConf !== undefined;
+  const { instanceId, isIdUnread } = (staysMember ? state : undefined) ?? input;
   return {
     v: 1,
-    // A document without a cluster leaves the identity alone, so the id that it belongs to stays too.
-    instanceId:
-      state !== undefined && cluster === undefined && node.kubeletConf !== undefined
-        ? state.instanceId
-        : input.instanceId,
+    instanceId,
+    isIdUnread,
     inputHash: input.inputHash,
+    server,
     outputHash: await hashOutput(hashed),
     phase,
     bootId,
@@ -113,9 +114,10 @@ async function saveForTrial(
 async function writeFiles(
   { settings, log, onPlaced }: JoinContext,
   input: JoinInput,
-  { dropIdentity }: JoinFacts,
+  facts: JoinFacts,
   change: Change,
 ): Promise<JoinState> {
+  const { dropIdentity, server } = facts;
   const { files, changed, restart, startsTrial } = change;
   if (dropIdentity) log.warn({ ev: 'identity.dropped', name: input.node.identity });
   // The old certificate is set aside when the bootstrap kubeconfig is due, even if that file is up to date.
@@ -123,13 +125,16 @@ async function writeFiles(
     ? files.filter((file) => changed.includes(file) || isKubeconfig(file))
     : changed;
   if (restart.send && startsTrial) await saveForTrial(settings, input, place, dropIdentity);
-  await writeJoinState(settings, await newState(input, change, 'writing', dropIdentity));
+  await writeJoinState(settings, await newState(input, change, 'writing', facts));
   await removeStaged(settings.etc, files);
   await placeFiles(settings.etc, place, async (file) => {
     if (file === BOOTSTRAP_KUBECONFIG && dropIdentity) await setIdentityAside(settings);
     await onPlaced?.(file);
   });
-  const state = await newState(input, change, restart.send ? 'written' : 'restarted', false);
+  const state = await newState(input, change, restart.send ? 'written' : 'restarted', {
+    dropIdentity: false,
+    server,
+  });
   await writeJoinState(settings, state);
   return state;
 }

@@ -4,6 +4,7 @@ import type { Logger } from '@kios/agent';
 
 import type { Settings } from '../core/settings/settings.ts';
 import { type ApiServer, openApiServer } from '../edge/cluster/api-server.ts';
+import type { Board } from '../edge/diagnosis/board.ts';
 import type { OnPlaced } from '../edge/files/transaction.ts';
 import { type ClockPorts, type ClockTrust, waitForClock } from '../edge/node/clock.ts';
 
@@ -11,10 +12,12 @@ export interface JoinContext {
   readonly settings: Settings;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Keys of `isFirst`: hashes of the inputs that were logged, and `metadata` once its service was asked. */
+  /** Keys of `isFirst`: hashes of the inputs that were logged, and names of what is done once. */
   readonly reported?: Set<string>;
   /** When steps of the join were reached, in seconds of CLOCK_BOOTTIME. */
   readonly timeline?: Map<string, number>;
+  /** Where joining and diagnosis tell one another what they know. */
+  readonly board?: Board;
   /** For tests: cuts the run off between two files. */
   readonly onPlaced?: OnPlaced;
   /** For tests: replaces the connection to the API server. */

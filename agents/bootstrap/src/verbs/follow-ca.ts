@@ -2,7 +2,7 @@ import { compareCa } from '../core/cluster/ca-change.ts';
 import { readAnnounced, writeAnnounced } from '../edge/cluster/announced-ca.ts';
 import type { ApiServer } from '../edge/cluster/api-server.ts';
 import { openKube } from '../edge/cluster/kube-auth.ts';
-import { isVerifiedBy, MOST_UNPROVEN, provenBy } from '../edge/cluster/verify-cluster.ts';
+import { isVerifiedBy, MOST_UNPROVEN, provenBy } from '../edge/cluster/proof.ts';
 import { publicKeyPin } from '../edge/node/certificates.ts';
 import { isNoAnswer, viewCa } from './cluster-view.ts';
 import type { JoinContext } from './context.ts';

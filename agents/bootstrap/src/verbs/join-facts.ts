@@ -1,20 +1,22 @@
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
+import { serverOf } from '../core/cluster/kubeconfig.ts';
 import { BootstrapError, fieldError, hasCode } from '../core/faults/errors.ts';
+import { misplacedFiles } from '../core/files/document-settings.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
 import { isCopy, isForeignIdentity, planFiles } from '../core/files/plan.ts';
 import { isAddressHeld } from '../core/files/restart.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { checkLabels } from '../core/node/labels.ts';
 import type { Settings } from '../core/settings/settings.ts';
-import type { ApiServer } from '../edge/cluster/api-server.ts';
-import { verifyCluster } from '../edge/cluster/verify-cluster.ts';
+import type { OpenApi } from '../edge/cluster/api-server.ts';
+import { type Verified, verifyCluster } from '../edge/cluster/verify-cluster.ts';
 import type { ClockTrust } from '../edge/node/clock.ts';
 import { bootSeconds } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
 import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
 import type { JoinInput } from './join-input.ts';
-import { hostnameOf, nameNode, reportName } from './name-node.ts';
+import { checkNameSource, hostnameOf, nameNode, reportName } from './name-node.ts';
 
 /** The addresses of the machine, and whether more of them may still appear. */
 interface Addresses {
@@ -22,14 +24,13 @@ interface Addresses {
   readonly isSettling: boolean;
 }
 
-/** The cluster's CA, and whether the node's certificate is obsolete and must go. */
-interface VerifiedCa {
-  readonly ca: readonly string[];
+/** The cluster as verified, and whether the node's certificate is obsolete and must go. */
+interface VerifiedCluster extends Verified {
   readonly dropIdentity: boolean;
 }
 
 /** Everything the files depend on besides the input. */
-export interface JoinFacts extends Addresses, VerifiedCa {
+export interface JoinFacts extends Addresses, VerifiedCluster {
   /** The name to write to /etc/hostname; undefined leaves it to init. */
   readonly hostname: string | undefined;
   /** CA and name are those of an earlier run: neither the network nor the cluster was asked. */
@@ -84,29 +85,45 @@ function asMember(cluster: ClusterConfig, node: NodeFacts): ClusterConfig {
   return { ...cluster, auth: { kind: 'held' }, trust: { ...trust, bundle } };
 }
 
+/**
+ * Returns the server that cluster-info named when the node joined, as long as kubelet uses it: a member's cluster-info
+ * is not asked again. With a bundle the document's address counts.
+ */
+const memberServer = (
+  { trust }: ClusterConfig,
+  { state, kubeletConf }: NodeFacts,
+): string | undefined =>
+  trust.bundle.length === 0 && kubeletConf !== undefined && serverOf(kubeletConf) === state?.server
+    ? state?.server
+    : undefined;
+
 /** Verifies the cluster and returns its CA. A member first tries the CA it has, and then keeps its certificate. */
 async function verifyCa(
   context: JoinContext,
   input: JoinInput,
   cluster: ClusterConfig,
   clock: ClockTrust,
-): Promise<VerifiedCa> {
+): Promise<VerifiedCluster> {
   const { node } = input;
-  const api = apiOf(context, cluster.endpoint);
+  const open: OpenApi = (endpoint) => apiOf(context, endpoint);
   const member = asMember(cluster, node);
   const isMember = node.identity !== undefined && member.trust.bundle.length > 0;
   if (isMember && !isForeign(input, member.trust.bundle)) {
+    const server = memberServer(cluster, node);
+    // Without a pin only the document's own server tells that it is about the same cluster.
+    const known = cluster.trust.pins.length > 0 ? server : undefined;
+    const asked = { ...member, endpoint: known ?? member.endpoint };
     try {
-      const ca = await verifyCluster(member, api, context.log, { clock });
-      return { ca, dropIdentity: false };
+      const { ca } = await verifyCluster(asked, open, context.log, { clock });
+      return { ca, server, dropIdentity: false };
     } catch (error) {
       // The cluster's CA may have been replaced since: then the token has to vouch for the new one.
       if (!hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED') || cluster.trust.bundle.length > 0)
         throw error;
     }
   }
-  const ca = await verifyOther(context, input, cluster, clock);
-  return { ca, dropIdentity: isForeign(input, ca) };
+  const verified = await verifyOther(context, input, cluster, clock);
+  return { ...verified, dropIdentity: isForeign(input, verified.ca) };
 }
 
 /** Verifies a cluster that the node is not known to be in. A node with an identity needs its answer. */
@@ -115,29 +132,29 @@ async function verifyOther(
   input: JoinInput,
   cluster: ClusterConfig,
   clock: ClockTrust,
-): Promise<readonly string[]> {
+): Promise<Verified> {
   const { bundle } = cluster.trust;
-  const api = apiOf(context, cluster.endpoint);
+  const open: OpenApi = (endpoint) => apiOf(context, endpoint);
   if (bundle.length > 0 && isForeign(input, bundle) && !isUnderWay(input))
-    return verifyMove(context, cluster, api);
+    return verifyMove(context, cluster, open);
   // Nothing tells whether it is the same cluster before its CA is known, or after the node's own is lost.
   const isUnsure = bundle.length === 0 || input.node.ca.length === 0;
   const isMove = isUnsure && input.node.kubeletConf !== undefined && !isUnderWay(input);
-  return verifyCluster(cluster, api, context.log, { isMove, clock });
+  return verifyCluster(cluster, open, context.log, { isMove, clock });
 }
 
 /** Verifies a cluster for which the node would leave its own. */
 async function verifyMove(
   { log }: JoinContext,
   cluster: ClusterConfig,
-  api: ApiServer,
-): Promise<readonly string[]> {
+  open: OpenApi,
+): Promise<Verified> {
   if (cluster.auth.kind === 'held')
     throw fieldError(
       'read the bootstrap document: auth: is required, because the credentials of the node are of another cluster',
     );
   try {
-    return await verifyCluster(cluster, api, log, { isMove: true });
+    return await verifyCluster(cluster, open, log, { isMove: true });
   } catch (cause) {
     if (!hasCode(cause, 'KIOS_BOOTSTRAP_UNREACHABLE')) throw cause;
     const message = `leave the present cluster for ${cluster.endpoint}`;
@@ -156,6 +173,8 @@ function reportDocument(context: JoinContext, input: JoinInput): void {
   for (const { source, warnings } of sources.parts)
     for (const { path: field, why } of warnings)
       log.warn({ ev: 'bad.field', source, path: field, why });
+  for (const { path: field, why } of misplacedFiles(document))
+    log.warn({ ev: 'bad.field', path: field, why });
   for (const { key, why } of checkLabels(document.node?.labels ?? {}).dropped)
     log.warn({ ev: 'bad.field', path: `node.labels.${key}`, why });
   for (const { name, why } of checkSysctls(document.sysctls).dropped)
@@ -176,7 +195,7 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   const uplink = await waitForUplink(settings, log, signal);
   timeline?.set('lease', uplink.up);
   // Without a cluster to go to, a node that has joined stays what it is.
-  let verified: VerifiedCa = { ca: [], dropIdentity: false };
+  let verified: VerifiedCluster = { ca: [], server: undefined, dropIdentity: false };
   if (cluster !== undefined) {
     const clock = await waitForTime(context);
     verified = await verifyCa(context, input, cluster, clock);
@@ -184,6 +203,7 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   }
   const isNew = verified.dropIdentity || node.kubeletConf === undefined;
   const isCopied = isCopy(input) || isUnderWay(input);
+  if (isNew) checkNameSource(input.document, input.sources.facts);
   const chosen = nameNode({ ...input, isNew, isCopy: isCopied }, uplink);
   reportName(log, chosen);
   const { addresses } = uplink;
@@ -216,6 +236,7 @@ export function filesOf(
     nodeIpBefore: node.nodeIp,
     hasIdentity: node.identity !== undefined && !facts.dropIdentity,
     hasKubeletConf: node.kubeletConf !== undefined,
+    joinedServer: node.kubeletConf === undefined ? undefined : serverOf(node.kubeletConf),
     platformId: sources.facts.providerID,
     userFilesBefore: node.state?.userFiles ?? [],
   });

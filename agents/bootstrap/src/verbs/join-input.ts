@@ -1,4 +1,5 @@
 import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import { inSources } from '../core/document/in-sources.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { isConfigured, type PlanInput } from '../core/files/plan.ts';
 import { formatBootstrapKubeconfig, formatUserKubeconfig } from '../core/files/render.ts';
@@ -26,6 +27,8 @@ interface KeptFacts {
   readonly ca: readonly string[];
   /** The name to write to /etc/hostname; undefined leaves it to init. */
   readonly hostname: string | undefined;
+  /** The API server of kubelet, where it is not the document's. */
+  readonly server: string | undefined;
 }
 
 /** Everything that a run knows before it changes anything: the document and the present state of the node. */
@@ -61,8 +64,15 @@ function keptFacts(input: PlanInput, node: NodeFacts): KeptFacts | undefined {
   if (!isConfigured(input) || isNameLost(node)) return undefined;
   return cluster !== undefined && ca.length === 0
     ? undefined
-    : { ca, hostname: presentHostname(node) };
+    : { ca, hostname: presentHostname(node), server: input.state?.server };
 }
+
+/** Returns the cluster with the API server that kubelet is to use; undefined is the document's. */
+export const withServer = (
+  cluster: ClusterConfig | undefined,
+  server: string | undefined,
+): ClusterConfig | undefined =>
+  cluster === undefined || server === undefined ? cluster : { ...cluster, endpoint: server };
 
 /** Returns the source to trust: that of the join, until the operator or another machine chooses anew. */
 function originOf(
@@ -85,20 +95,30 @@ async function toInput(
   sources: Sources,
   document: NodeBootstrap,
 ): Promise<JoinInput> {
-  const cluster = readClusterConfig(document, inspectPair, heldAuth(node));
+  const given = await inSources(sources.parts, () =>
+    readClusterConfig(document, inspectPair, heldAuth(node)),
+  );
   const instanceId = sources.facts.instanceId ?? '';
+  const inputHash = await hashInput(document, instanceId);
+  const { state } = node;
+  const cluster = state?.inputHash === inputHash ? withServer(given, state.server) : given;
   const asked: PlanInput = {
     document,
     cluster,
     instanceId,
-    inputHash: await hashInput(document, instanceId),
-    state: node.state,
+    isIdUnread: sources.facts.isIdUnread === true,
+    isElsewhere: state?.origin !== undefined && state.origin.machine !== platform.machine,
+    inputHash,
+    state,
     hasCredentials: cluster === undefined || hasCredentials(cluster, node),
     reEvaluate: settings.reEvaluate,
   };
   const bootId = await readBootId(settings);
   const origin = originOf(settings, platform, node, sources);
-  return { ...asked, platform, sources, node, bootId, origin, kept: keptFacts(asked, node) };
+  const kept = keptFacts(asked, node);
+  // What is to be discovered is discovered where the document says.
+  const known = { ...asked, cluster: kept === undefined ? given : cluster };
+  return { ...known, platform, sources, node, bootId, origin, kept };
 }
 
 /** Returns whether a document comes over TLS, which judges certificates. Metadata services speak plain HTTP. */
@@ -124,6 +144,7 @@ const fetchFromNetwork =
 /** Returns the part of the node's past that decides which volumes count. */
 export const pastOf = (node: NodeFacts): Past => ({
   origin: node.state?.origin,
+  instanceId: node.state?.instanceId,
   isMember: node.kubeletConf !== undefined && heldAuth(node) !== undefined,
 });
 
@@ -142,6 +163,18 @@ function reportIgnored(context: JoinContext, { ignored }: Platform): void {
       });
 }
 
+/** Says once why a machine of VMware finds nothing in what it was probably given (decision 89). */
+function reportUnread(context: JoinContext, { dmi, provider }: Platform): void {
+  if (!dmi.sysVendor.startsWith('VMware') || provider !== 'none') return;
+  if (!isFirst(context, 'guestinfo')) return;
+  context.log.warn({
+    ev: 'userdata.unread',
+    code: 'KIOS_BOOTSTRAP_ABSENT',
+    why: 'this machine has no document, and guestinfo of VMware is not read',
+    remedy: 'Attach a CD or disk labelled CIDATA that has the user data.',
+  });
+}
+
 /**
  * Reads the documents, and from them the input. The cache of an earlier boot suffices while the node needs nothing new.
  */
@@ -154,6 +187,7 @@ export async function readInput(context: JoinContext, node: NodeFacts): Promise<
   const readWith = async (fetch: Fetch): Promise<SourcesRead> => {
     const sources = await readSources(settings, platform, fetch, log);
     const { document } = sources;
+    if (document === undefined) reportUnread(context, platform);
     const input = document && (await toInput(settings, platform, node, sources, document));
     return { sources, input };
   };

@@ -14,9 +14,9 @@ import { type NodeFacts, readNode } from '../edge/node/node.ts';
 import { reportToAzure } from '../edge/sources/report-ready.ts';
 import type { Sources } from '../edge/sources/sources.ts';
 import { commit } from './commit.ts';
-import type { JoinContext } from './context.ts';
+import { isFirst, type JoinContext } from './context.ts';
 import { discoverFacts, filesOf, type JoinFacts, recallFacts } from './join-facts.ts';
-import { type JoinInput, keepSeed, readInput } from './join-input.ts';
+import { type JoinInput, keepSeed, readInput, withServer } from './join-input.ts';
 import { writeNetwork } from './network.ts';
 import { returnIdentity } from './rollback.ts';
 
@@ -81,26 +81,44 @@ async function reportToProvider(
   if (lease !== undefined) await reportToAzure(lease, log, signal);
 }
 
+/** Tells diagnosis which API server to look at. */
+function showEndpoint({ board }: JoinContext, cluster: ClusterConfig | undefined): void {
+  if (board !== undefined) board.endpoint = cluster?.endpoint;
+}
+
+/** Configures the node as the document says, with what an earlier run or the cluster itself told of it. */
+async function configure(
+  context: JoinContext,
+  sources: Sources,
+  input: JoinInput,
+): Promise<Pick<Joined, 'outcome' | 'input' | 'facts'>> {
+  const { settings } = context;
+  await writeNetwork(context, input.document);
+  const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
+  const settled = { ...input, cluster: withServer(input.cluster, facts.server) };
+  showEndpoint(context, settled.cluster);
+  await keepSeed(settings, settled);
+  const isRestarted = await commit(context, settled, facts, filesOf(settled, facts));
+  if (!facts.isRecalled) await reportToProvider(context, sources);
+  return { outcome: await outcomeOf(settings, settled, facts, isRestarted), input: settled, facts };
+}
+
 /**
  * Runs once: reads the document and configures the node as it says. Rejects with a BootstrapError when that fails for
  * now.
  */
 export async function joinNode(context: JoinContext): Promise<Joined> {
   const { settings } = context;
-  await removeLeftovers(settings);
+  // Only once: diagnosis writes beside this.
+  if (isFirst(context, 'leftovers')) await removeLeftovers(settings);
   const node = await readNode(settings);
   const { sources, input } = await readInput(context, node);
   await writePlatform(settings, sources);
+  showEndpoint(context, input?.cluster);
   if (input === undefined || (await mustWait(input)))
     return { outcome: withoutDocument(node), node, isBackingOff: input !== undefined };
   if (await returnIdentity(context, input)) return joinNode(context);
-  await writeNetwork(context, input.document);
-  const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
-  await keepSeed(settings, input);
-  const isRestarted = await commit(context, input, facts, filesOf(input, facts));
-  if (!facts.isRecalled) await reportToProvider(context, sources);
-  const outcome = await outcomeOf(settings, input, facts, isRestarted);
-  return { outcome, node, input, facts, isBackingOff: false };
+  return { ...(await configure(context, sources, input)), node, isBackingOff: false };
 }
 
 /** Returns what the node is while its document cannot be used: a member stays one. */

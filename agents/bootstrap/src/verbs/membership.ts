@@ -21,7 +21,7 @@ import {
 } from './cluster-view.ts';
 import { apiOf, type JoinContext } from './context.ts';
 import { CaFollower } from './follow-ca.ts';
-import type { Joined } from './join.ts';
+import type { Joined, Outcome } from './join.ts';
 import { type Member, memberOf } from './member.ts';
 import { NodeConditions } from './node-conditions.ts';
 import { finishRollBack, notReady, rollBack } from './rollback.ts';
@@ -33,7 +33,7 @@ const TRIAL_MS = 2000;
 const PENDING_MS = 10_000;
 const STANDALONE_MS = 60_000;
 /** An approver's time, after which a request is reported. */
-const PENDING_S = 60;
+const PENDING_S = 20;
 /** kubelet creates its Node object within seconds of its start. */
 const REGISTERED_AFTER_S = 30;
 
@@ -81,6 +81,7 @@ export class Membership {
     const backup = await readBackup(settings);
     const member = await memberOf(settings, joined);
     await publishCluster(settings, outcome === 'joined' ? member?.endpoint : undefined);
+    this.#showMember(member, outcome);
     if (member === undefined || outcome === 'standalone') return STANDALONE_MS;
     if (backup !== undefined && (await readTrial(settings)).isRefused)
       return this.#lookAtRefused(member, backup);
@@ -155,8 +156,24 @@ export class Membership {
     return openKube(apiOf(this.#context, endpoint), { ca, ...caller });
   }
 
+  /** Has the node looked at with the next call, though it is not time yet. */
+  lookSoon(): void {
+    if (this.#nextLook !== undefined) this.#nextLook = 0;
+  }
+
+  #showMember(member: Member | undefined, outcome: Outcome): void {
+    const { board } = this.#context;
+    if (board === undefined) return;
+    const isMember = member !== undefined && outcome !== 'standalone';
+    board.requests = [];
+    board.member = isMember
+      ? { ...member, token: outcome === 'pending' ? member.token : undefined }
+      : undefined;
+  }
+
   /** Logs each undecided certificate request once. */
   #reportRequests(requests: readonly string[], seconds: number, signer: Signer): void {
+    if (this.#context.board !== undefined) this.#context.board.requests = requests;
     for (const name of requests.filter((item) => !this.#reported.has(item))) {
       this.#reported = new Set([...this.#reported, name]);
       this.#context.log.warn({

@@ -1,11 +1,16 @@
 import type { Logger } from '@kios/agent';
 
+import { AWS_AUTHENTICATOR } from '../core/cluster/auth.ts';
 import type { ClusterConfig } from '../core/cluster/cluster-config.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
+import { fieldError } from '../core/faults/errors.ts';
 import { chooseNodeName, type ChosenName, hostnameToWrite } from '../core/node/node-name.ts';
+import { ec2PrivateName } from '../core/providers/ec2-name.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import type { Uplink } from '../edge/node/uplink.ts';
 import type { Sources } from '../edge/sources/sources.ts';
+
+type Facts = Sources['facts'];
 
 /** Everything that decides on a node's name. */
 export interface NameInput {
@@ -19,8 +24,34 @@ export interface NameInput {
   readonly isCopy: boolean;
 }
 
+const isNamed = ({ node }: NodeBootstrap): boolean =>
+  node?.name !== undefined && node.name !== 'auto';
+
+/** Returns the name that the document gives the node: one in it, or the id of the instance. */
+const documentName = (document: NodeBootstrap, { instanceId }: Facts): string | undefined =>
+  !isNamed(document) && document.node?.nameFrom === 'instanceId' ? instanceId : document.node?.name;
+
+/** Refuses to name a new node after an instance without an id: its cluster would not know the name that it gets. */
+export function checkNameSource(document: NodeBootstrap, { instanceId }: Facts): void {
+  if (isNamed(document) || document.node?.nameFrom === undefined || instanceId !== undefined)
+    return;
+  throw fieldError(
+    'read the bootstrap document: node.nameFrom: the metadata of this machine has no instance id',
+  );
+}
+
 const derivedName = ({ host }: Pick<NodeFacts, 'host'>): string | undefined =>
   host === undefined || host.hostnameSource === 'file' ? undefined : host.hostname;
+
+/** Returns the provider's name, in the form in which an authenticator of EKS knows the node. */
+function providersName({
+  cluster,
+  sources: { facts },
+}: Pick<NameInput, 'cluster' | 'sources'>): string | undefined {
+  const auth = cluster?.auth;
+  const isOfEks = auth?.kind === 'user' && auth.program === AWS_AUTHENTICATOR;
+  return (isOfEks ? ec2PrivateName(facts) : undefined) ?? facts.hostname;
+}
 
 /**
  * Chooses the node's name. One that has joined is renamed by nobody, except by a document for a node without a
@@ -31,12 +62,12 @@ export function nameNode(
   uplink: Uplink | undefined,
 ): ChosenName {
   const byOthers = isNew
-    ? { provider: sources.facts.hostname, dhcp: uplink?.lease?.hostname }
+    ? { provider: providersName({ cluster, sources }), dhcp: uplink?.lease?.hostname }
     : { joined: node.identity };
   return chooseNodeName({
     ...byOthers,
     certificate: cluster?.auth.kind === 'user' ? cluster.auth.nodeName : undefined,
-    document: isNew || cluster !== undefined ? document.node?.name : undefined,
+    document: isNew || cluster !== undefined ? documentName(document, sources.facts) : undefined,
     file: isCopy ? undefined : node.hostname,
     derived: derivedName(node),
   });

@@ -29,8 +29,8 @@ async function readConditions(settings: Settings): Promise<readonly Wanted[]> {
 }
 
 /**
- * Keeps the conditions `StateInMemory` and `ClockSynchronized` of this node, which only its kubelet's identity may
- * write. Kubelet merges its own conditions by their types, so they stay beside these.
+ * Keeps the conditions `StateInMemory` and `ClockSynchronized` of this node, and those of its faults, which only its
+ * kubelet's identity may write. Kubelet merges its own conditions by their types, so they stay beside these.
  */
 export class NodeConditions {
   readonly #context: JoinContext;
@@ -46,7 +46,8 @@ export class NodeConditions {
   async keep(kube: KubeClient, name: string, node: NodeObject): Promise<void> {
     const up = await bootSeconds();
     if (up < this.#nextTry) return;
-    const wanted = await readConditions(this.#context.settings);
+    const { settings, board } = this.#context;
+    const wanted = [...(await readConditions(settings)), ...(board?.conditions ?? [])];
     const now = Date.now();
     const bootedAt = now - up * 1000 - ROUNDING_MS;
     const patches = planConditions(node, wanted, new Date(now).toISOString(), bootedAt);

@@ -1,4 +1,5 @@
 import { type ClusterConfig, readClusterConfig } from '../core/cluster/cluster-config.ts';
+import { inSources } from '../core/document/in-sources.ts';
 import { type Origin, originsOf } from '../core/document/merge.ts';
 import type { Warning } from '../core/document/parsed-document.ts';
 import type { OutputFile } from '../core/files/output-file.ts';
@@ -62,13 +63,16 @@ export async function renderPlan(context: JoinContext): Promise<Rendering> {
     warnings: parts.flatMap(({ warnings }) => warnings),
   };
   if (document === undefined) return { ...common, nodeName: undefined, files: [] };
-  const cluster = withoutSecret(readClusterConfig(document, inspectPair, heldAuth(node)));
+  const cluster = withoutSecret(
+    await inSources(parts, () => readClusterConfig(document, inspectPair, heldAuth(node))),
+  );
   const uplink = await readUplink(settings);
   const known = { document: withoutPasswords(document), cluster, node, sources };
   const isNew = node.kubeletConf === undefined;
   const nodeName = nameNode({ ...known, isNew, isCopy: false }, uplink);
   const others = filesOf(known, {
     ca: knownCa(cluster),
+    server: undefined,
     hostname: hostnameOf(nodeName, node),
     addresses: uplink?.addresses ?? [],
     isSettling: await isSettling(),

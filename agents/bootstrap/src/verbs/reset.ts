@@ -24,6 +24,8 @@ const OURS = [
   'hostname',
   'kubernetes/node-ip',
   'kubernetes/node-labels',
+  'kubernetes/cloud-provider',
+  'kubernetes/proxy',
   'kubernetes/credential-providers.yaml',
   REGISTRY_CREDENTIALS,
   'kubernetes/pki/ca.crt',

@@ -1,11 +1,14 @@
 import path from 'node:path';
 
 import { DirectoryWatch } from '@kios/agent';
-import { KiosError } from '@kios/errors';
+import { describe, KiosError } from '@kios/errors';
 
+import type { Said } from '../core/diagnosis/signs.ts';
+import { Board } from '../edge/diagnosis/board.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
 import type { JoinContext } from './context.ts';
-import { joinNode, type Outcome, reportOutcome, withoutInput } from './join.ts';
+import { diagnose } from './diagnose.ts';
+import { joinNode, type Joined, type Outcome, reportOutcome, withoutInput } from './join.ts';
 import { Membership } from './membership.ts';
 
 /** Looks at a member whose document is at fault. The document's fault is the one to report. */
@@ -17,12 +20,27 @@ async function lookMeanwhile(context: JoinContext, membership: Membership): Prom
   }
 }
 
+/** Returns what keeps the node from its document, whose files were taken back. */
+const takenBack = ({ node }: Joined): Said =>
+  node.state?.isRefused === true
+    ? {
+        code: 'KIOS_BOOTSTRAP_KUBELET',
+        cause: 'run kubelet with the files of the document: the previous files are back',
+        remedy: "Correct kubelet.config or sysctls of the document; kubelet's log names the field.",
+      }
+    : {
+        code: 'KIOS_BOOTSTRAP_NOT_READY',
+        cause: 'become Ready with the document: the previous files are back',
+        remedy: "Read kubelet's log and `kubectl get csr,node`, and correct the document.",
+      };
+
 /**
  * Joins, and then keeps the node as its document says: follows the lease's address, and removes the token from the disk
  * when kubelet has its certificate. No fault ends it, because its cause may be corrected outside.
  */
-export async function watch(start: JoinContext): Promise<void> {
-  const context = { ...start, reported: new Set<string>(), timeline: new Map<string, number>() };
+async function keepJoined(start: JoinContext, board: Board): Promise<void> {
+  const timeline = new Map<string, number>();
+  const context = { ...start, board, reported: new Set<string>(), timeline };
   const { settings, log, signal } = context;
   const faults = new FaultLog(log);
   const membership = new Membership(context);
@@ -35,6 +53,10 @@ export async function watch(start: JoinContext): Promise<void> {
     path.join(settings.etc, 'kios'),
     settings.seedDir,
   ]);
+  board.onChange = () => {
+    membership.lookSoon();
+    changes.ring();
+  };
   for (;;) {
     let waitMs: number;
     try {
@@ -42,14 +64,25 @@ export async function watch(start: JoinContext): Promise<void> {
       // Only the first run re-evaluates; otherwise the node would get a new identity every minute.
       now = { ...context, settings: { ...settings, reEvaluate: false } };
       faults.clear();
+      board.join = joined.isBackingOff ? takenBack(joined) : undefined;
       reportOutcome(log, joined, before);
       before = joined.outcome;
       waitMs = await membership.look(joined);
     } catch (error) {
       if (signal.aborted || !(error instanceof KiosError)) throw error;
       waitMs = faults.report(error);
+      const { code, remedy = 'Read the log of the agent bootstrap.' } = error;
+      board.join = { code, cause: describe(error), remedy };
       await lookMeanwhile(context, membership);
     }
     await changes.wait(waitMs, signal);
   }
+}
+
+/** Keeps the node joined, and tells what is wrong with it meanwhile. */
+export async function watch(context: JoinContext): Promise<void> {
+  const board = new Board();
+  const work = [keepJoined(context, board)];
+  if (context.settings.diagnoseSeconds > 0) work.push(diagnose(context, board));
+  await Promise.all(work);
 }

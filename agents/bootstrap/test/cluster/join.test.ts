@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { CONTROL_PLANE, ControlPlane, missing, pin } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AgentProcess, RUNTIMES } from '../support/agent-process.ts';
-import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing } from '../support/programs.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
@@ -18,6 +17,7 @@ const leftovers = (node: NodeFolder): readonly (string | undefined)[] => [
   ...node.sent,
 ];
 const NOTHING = [undefined, undefined, undefined];
+const PUBLIC_RBAC = '/apis/rbac.authorization.k8s.io/v1/namespaces/kube-public';
 
 describe.skipIf(why !== undefined)('joining a real API server', () => {
   let plane: ControlPlane;
@@ -160,6 +160,109 @@ describe.skipIf(why !== undefined)('joining a real API server', () => {
         expect(node.sent).toEqual(['03']);
       } finally {
         await plane.deleteToken(token);
+      }
+    });
+
+    it('of two tokens in a pasted line one vouches for the cluster, and the other authenticates', async () => {
+      const [signing, entering] = [unused('y'), unused('z')];
+      await plane.createToken(signing, undefined, ['signing']);
+      await plane.createToken(entering, undefined, ['authentication']);
+      try {
+        await delay(1500); // The API server's token informer sees the secrets.
+        await using node = await NodeFolder.make();
+        const tokens = `--discovery-token ${signing} --tls-bootstrap-token ${entering}`;
+        const server = plane.endpoint.replace('https://', '');
+        const hash = `--discovery-token-ca-cert-hash ${pin(plane.ca)}`;
+        node.seed(`root@cp1:~# kubeadm join ${server} ${tokens} \\  \n>  ${hash} -v 8 # worker\n`);
+        node.lease();
+        await using agent = new AgentProcess({ program, node, verb: 'watch' });
+        await agent.expect('restart.sent');
+        const kubeconfig = node.read('etc/kubernetes/bootstrap-kubelet.conf');
+        expect(kubeconfig).toContain(`token: ${entering}`);
+        expect(kubeconfig).not.toContain(signing);
+        expect(JSON.stringify(agent.lines)).not.toContain(entering.slice(7));
+      } finally {
+        await plane.deleteToken(signing);
+        await plane.deleteToken(entering);
+      }
+    });
+
+    it('calls a token that is gone expired, and says which one', async () => {
+      const token = unused('c');
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { pins: [pin(plane.ca)] }, token));
+      node.lease();
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
+      const line = await agent.expect('cluster.token_unknown');
+      expect(line).toMatchObject({
+        err: {
+          code: 'KIOS_BOOTSTRAP_UNSIGNED',
+          message: expect.stringMatching(
+            new RegExp(`token ${token.slice(0, 6)} has expired.*signed by .*abcdef`),
+          ) as unknown,
+          remedy: expect.stringMatching(/kubeadm token create/) as unknown,
+        },
+      });
+    });
+
+    it('names who signed a certificate that it does not trust', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(clusterDocument(plane.endpoint, { ca: plane.otherCa }));
+      node.lease();
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
+      const line = await agent.expect('cluster.untrusted');
+      expect(line).toMatchObject({
+        err: {
+          message: expect.stringMatching(
+            /nobody who is trusted.*kube-apiserver, signed by /,
+          ) as unknown,
+          remedy: expect.stringMatching(/load balancer/) as unknown,
+        },
+      });
+    });
+
+    it('says that an API server shows cluster-info to nobody, and joins when it does', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(good());
+      node.lease();
+      await plane.call('DELETE', `${PUBLIC_RBAC}/rolebindings/info`);
+      await using agent = new AgentProcess({ program, node, verb: 'watch' });
+      try {
+        const line = await agent.expect('cluster.info');
+        expect(line).toMatchObject({
+          err: {
+            code: 'KIOS_BOOTSTRAP_CLUSTER_INFO',
+            message: expect.stringMatching(/may not read it \(403\)/) as unknown,
+          },
+        });
+        expect(leftovers(node)).toEqual(NOTHING);
+      } finally {
+        await plane.publishClusterInfo();
+      }
+      await agent.expect('restart.sent');
+    });
+
+    it('says that an API server takes no anonymous requests, and joins with its CA', async () => {
+      await using node = await NodeFolder.make();
+      node.seed(good());
+      node.lease();
+      await plane.stopServer();
+      await plane.startServer({ 'anonymous-auth': 'false' });
+      try {
+        await using agent = new AgentProcess({ program, node, verb: 'watch' });
+        const line = await agent.expect('cluster.info');
+        expect(line).toMatchObject({
+          err: {
+            message: expect.stringMatching(/no anonymous requests \(401\)/) as unknown,
+            remedy: expect.stringMatching(/caBundle/) as unknown,
+          },
+        });
+        node.seed(clusterDocument(plane.endpoint, { ca: plane.ca }));
+        node.lease('10.0.2.18/24');
+        await agent.expect('restart.sent');
+      } finally {
+        await plane.stopServer();
+        await plane.startServer();
       }
     });
 

@@ -4,12 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type PeerCertificate, type SecureVersion } from 'node:tls';
 
 import { requireRoot } from '@kios/testkit';
+import { CONTROL_PLANE, ControlPlane, makeCa, missing, NODE } from '@kios/testkit/control-plane';
 import { beforeEach, expect, it } from 'vitest';
 
-import { ControlPlane } from '../support/control-plane.ts';
-import { makeCa } from '../support/make-certificates.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
 import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);

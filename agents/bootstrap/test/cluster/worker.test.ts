@@ -5,11 +5,10 @@ import { connect } from 'node:tls';
 
 import { bundleAgent } from '@kios/bundle';
 import { requireRoot } from '@kios/testkit';
+import { CONTROL_PLANE, ControlPlane, missing, NODE, pin } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { ControlPlane, pin } from '../support/control-plane.ts';
 import { clusterDocument, TOKEN } from '../support/node-folder.ts';
-import { CONTROL_PLANE, missing, NODE } from '../support/programs.ts';
 import { Worker } from '../support/worker.ts';
 
 const why = missing([...CONTROL_PLANE, ...NODE]);
@@ -109,6 +108,28 @@ describe.skipIf(why !== undefined)('a machine with the real kubelet', { timeout:
     expect(worker.starts).toEqual(['standalone', 'cluster']);
     expect(worker.node.sent).toEqual(['03']);
     await until('the token is off the disk', () => worker.node.read(TOKEN_FILE) === undefined);
+  });
+
+  it("with a cloud's own manager the node waits for it, with its providerID", async () => {
+    await using worker = await Worker.start();
+    const document = clusterDocument(plane.endpoint, { ca: plane.ca });
+    const external = '"cloudProvider":"external","providerID":"hcloud://1","labels"';
+    seed(worker, 'managed', document.replace('"labels"', external));
+    await using agent = worker.agent();
+    await agent.expect('joined', 120);
+    await until('node managed', async () => hasNode('managed'));
+    const { body } = await plane.ask('GET', '/api/v1/nodes/managed');
+    expect(JSON.parse(body)).toMatchObject({
+      spec: {
+        providerID: 'hcloud://1',
+        taints: expect.arrayContaining([
+          expect.objectContaining({
+            key: 'node.cloudprovider.kubernetes.io/uninitialized',
+            effect: 'NoSchedule',
+          }),
+        ]) as unknown,
+      },
+    });
   });
 
   it('a short-lived certificate is renewed by kubelet without the agent', async () => {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { requireRoot } from '@kios/testkit';
+import { makeCa, makeLeaf } from '@kios/testkit/control-plane';
 import { beforeEach, expect, it, vi } from 'vitest';
 
-import { makeCa, makeLeaf } from '../support/make-certificates.ts';
 import { clusterDocument } from '../support/node-folder.ts';
 import { Place } from '../support/place.ts';
 

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { Netns } from '@kios/testkit';
-
-import { makeCa, makeLeaf } from './make-certificates.ts';
+import { makeCa, makeLeaf } from '@kios/testkit/control-plane';
 
 /** The part of an API server that verifying needs, in a namespace. */
 export class Api {

@@ -13,7 +13,7 @@ export function signInfo(kubeconfig: string): string {
 }
 
 /** Returns the kubeconfig in `kube-public/cluster-info` as kubeadm writes it, with its nulls. */
-export const clusterInfo = (ca: string): string => {
+export const clusterInfo = (ca: string, server = 'https://h:6443'): string => {
   const data = Buffer.from(ca).toString('base64');
   return `apiVersion: v1
 kind: Config
@@ -21,7 +21,7 @@ clusters:
 - name: ""
   cluster:
     certificate-authority-data: ${data}
-    server: https://h
+    server: ${server}
 contexts: null
 current-context: ""
 preferences: {}

@@ -15,6 +15,8 @@ export const READY = nodeWith({ type: 'Ready', status: 'True' });
 /** An API server that says yes to everything, and whose certificate is signed by one CA. */
 export class FakeCluster {
   readonly asked: ApiRequest[] = [];
+  /** The addresses at which it was looked for. */
+  readonly opened: string[] = [];
   /** The CA that verifies it; undefined when any does. */
   ca: string | undefined = CA_A;
   isDown = false;
@@ -34,6 +36,11 @@ export class FakeCluster {
       return Promise.resolve(found?.[1] ?? { status: 200, body: '{}' });
     },
   };
+
+  open(endpoint: string): ApiServer {
+    this.opened.push(endpoint);
+    return this.api;
+  }
 
   /** The bodies sent to a path by PATCH. */
   patches(path: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { openssl } from './make-certificates.ts';
+import { openssl } from '@kios/testkit/control-plane';
 
 export interface Dates {
   readonly from: Date;

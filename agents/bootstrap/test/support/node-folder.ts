@@ -54,6 +54,10 @@ export class NodeFolder implements AsyncDisposable {
       pluginDir: at('var/lib/kios/credential-providers'),
       procNet: at('proc/net'),
       cmdline: at('cmdline'),
+      kubepods: at('kubepods'),
+      mountinfo: at('proc/self/mountinfo'),
+      // A test that is about faults has them looked for.
+      diagnoseSeconds: 0,
       socket: at('control.sock'),
     };
     for (const dir of ['etc/kubernetes/kubelet.conf.d', 'etc/kios', 'var/lib/kios/bootstrap'])

@@ -3,11 +3,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:
 import path from 'node:path';
 
 import { freePort } from '@kios/testkit';
+import { find, makeCa } from '@kios/testkit/control-plane';
 
 import { AgentProcess, SHIPPED } from './agent-process.ts';
-import { makeCa } from './make-certificates.ts';
 import { NodeFolder } from './node-folder.ts';
-import { find } from './programs.ts';
 
 const BASE_CONFIG = path.resolve(
   import.meta.dirname,
@@ -134,6 +133,8 @@ conf_dir = '${at('cni')}'
     const flags = [`--config=${ETC}/base.yaml`, `--config-dir=${ETC}/kubelet.conf.d`];
     if (!has('kubelet.conf') && !has('bootstrap-kubelet.conf')) return flags;
     flags.push(`--kubeconfig=${ETC}/kubelet.conf`);
+    if (this.node.read('etc/kubernetes/cloud-provider') === 'external\n')
+      flags.push('--cloud-provider=external');
     if (has('bootstrap-kubelet.conf'))
       flags.push(`--bootstrap-kubeconfig=${ETC}/bootstrap-kubelet.conf`);
     return flags;

@@ -5,11 +5,11 @@ import { parse, stringify } from 'yaml';
 
 import { type ClusterAuth, readAuth } from '../../src/core/cluster/auth.ts';
 import { readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
-import { parseDocument } from '../../src/core/document/document.ts';
 import type { AuthSpec } from '../../src/core/document/schema.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
 import { renderFiles } from '../../src/core/files/render.ts';
 import { inspectPair } from '../../src/edge/node/certificates.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n';
 const KEY = 'the key that must not be shown';

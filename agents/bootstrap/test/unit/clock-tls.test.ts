@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
+import { makeCa } from '@kios/testkit/control-plane';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { joinNode } from '../../src/verbs/join.ts';
-import { makeCa } from '../support/make-certificates.ts';
 import { type Dates, makeDatedLeaf } from '../support/make-dated-leaf.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
@@ -78,11 +78,14 @@ describe('by a guessed clock, a real API server whose certificate', () => {
   });
 
   it.each([
-    ['is not valid yet', between(1, 2)],
-    ['has expired', between(-2, -1)],
-  ])('%s gets no token', async (_, dates) => {
+    ['is not valid yet', between(1, 2), /clock of the node is behind/],
+    ['has expired', between(-2, -1), /Renew the certificate of the API server/],
+  ])('%s gets no token', async (_, dates, remedy) => {
     const error = await join(dates);
-    expect(error).toMatchObject({ code: 'KIOS_BOOTSTRAP_UNTRUSTED' });
+    expect(error).toMatchObject({
+      code: 'KIOS_BOOTSTRAP_UNTRUSTED',
+      remedy: expect.stringMatching(remedy) as unknown,
+    });
     expect(String(error)).toContain("this node's clock says 20");
     expect(requests).toBe(0);
     expect(node.read(KUBECONFIG)).toBeUndefined();

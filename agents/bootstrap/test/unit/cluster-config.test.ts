@@ -17,6 +17,8 @@ describe('an endpoint', () => {
     ['https://10.0.2.2:45678', 'https://10.0.2.2:45678'],
     ['https://[fd00::1]', 'https://[fd00::1]:6443'],
     ['https://HOST:0443/', 'https://host:443'],
+    ['https://cp.example.com.', 'https://cp.example.com.:6443'],
+    ['https://[2001:DB8::1]:6443', 'https://[2001:db8::1]:6443'],
   ])('%s is %s', (given, normal) => {
     expect(normaliseEndpoint(given)).toBe(normal);
   });
@@ -29,6 +31,11 @@ describe('an endpoint', () => {
     'https://user:pass@host',
     'https://host/path',
     'https://host?x=1',
+    'https://5',
+    'https://0x7f.1',
+    'https://192.0.2.010',
+    'https://192.0.2.1\n0:6443',
+    'https://host:0',
     '',
   ])('%j is refused', (given) => {
     expect(() => normaliseEndpoint(given)).toThrow('cluster.endpoint');

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { originsOf } from '../../src/core/document/merge.ts';
 import type { ParsedDocument } from '../../src/core/document/parsed-document.ts';
 import { BootstrapError } from '../../src/core/faults/errors.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
 const HASH = `sha256:${'a'.repeat(64)}`;
@@ -98,6 +98,13 @@ describe('MIME', () => {
     expect(read(mime(node, packed)).document.kubelet?.config?.['maxPods']).toBe(7);
   });
 
+  it('names a part that is for another program', () => {
+    const kubeconfig =
+      'Content-Type: application/yaml\n\napiVersion: v1\nkind: Config\nclusters: []\n';
+    const { warnings } = read(mime(node, kubeconfig));
+    expect(warnings.map(({ why }) => why).join()).toContain('kubeconfig');
+  });
+
   it.each([
     ['without a boundary', 'MIME-Version: 1.0\nContent-Type: multipart/mixed\n\n--x\n\na'],
     ['with nothing for us', mime(shell)],
@@ -137,10 +144,10 @@ describe('a kubeadm join line', () => {
   });
 
   it.each([
-    ['for a control plane', `${line} --control-plane`, 'controlPlane'],
-    ['with a torn token', line.replace(TOKEN, TOKEN.slice(0, 9)), 'bootstrapToken.token'],
-    ['without a token', 'kubeadm join h:6443', 'bootstrapToken.token: is required'],
-    ['with a torn hash', line.slice(0, -3), 'caCertHashes.0'],
+    ['for a control plane', `${line} --control-plane`, '--control-plane'],
+    ['with a torn token', line.replace(TOKEN, TOKEN.slice(0, 9)), '--token'],
+    ['without a token', 'kubeadm join h:6443', '--token: is required'],
+    ['with a torn hash', line.slice(0, -3), '--discovery-token-ca-cert-hash.0'],
   ])('%s is refused without quoting the token', (_name, text, why) => {
     let message = '';
     try {
@@ -187,7 +194,7 @@ describe("kubeadm's JoinConfiguration", () => {
   it('by file is refused, because the node has no such file', () => {
     const file = 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n';
     expect(() => read(`${file}discovery: {file: {kubeConfigPath: /x}}`)).toThrow(
-      'discovery.bootstrapToken',
+      'discovery.file: discovery by file is not for a node',
     );
   });
 });
@@ -205,6 +212,16 @@ node: {labels: {a: b}, maxPods: {set: true}, kubeletConfiguration: "maxPods: 9"}
     kubelet: { config: { maxPods: 9 } },
   });
   expect(warnings).toHaveLength(1);
+});
+
+it('a second token does not show either', () => {
+  const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+  const auth = `auth: {bootstrapToken: ${TOKEN}, discoveryToken: ghijkl.9876543210fedcba}`;
+  const parts = [{ source: 'u', ...read(head + auth) }];
+  expect(originsOf(parts)).toEqual([
+    { path: 'auth.bootstrapToken', value: '…', from: 'u' },
+    { path: 'auth.discoveryToken', value: '…', from: 'u' },
+  ]);
 });
 
 it('each value has its origin, and secrets do not show', () => {

@@ -342,7 +342,7 @@ it('a rendering shows every file but not the secret', async () => {
   node.seed(cluster.replace(/\}\s*$/, `,${registries}}`));
   const signal = new AbortController().signal;
   const plan = await renderPlan({ settings: node.settings, log, signal });
-  expect(plan.files).toHaveLength(11);
+  expect(plan.files).toHaveLength(13);
   expect(JSON.stringify(plan)).toContain('registries.a.b.username');
   expect(JSON.stringify(plan)).not.toMatch(new RegExp(`${TOKEN.slice(7)}|hunter2`));
   expect(node.read('etc/hostname')).toBeUndefined();

@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { makeCa, makeLeaf } from '@kios/testkit/control-plane';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { LocalAgent } from '../support/local-agent.ts';
-import { makeCa, makeLeaf } from '../support/make-certificates.ts';
 import { NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const ENDPOINT = 'https://127.0.0.1:6443';

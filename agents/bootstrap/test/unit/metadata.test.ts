@@ -200,6 +200,18 @@ describe('a complete document on the machine', () => {
     expect(asked).toEqual([]);
   });
 
+  it('that names the node after its instance does not', async () => {
+    node.write('cmdline', '');
+    const hash = sha256(META_DATA + DOCUMENT);
+    const serial = `ds=nocloud;s=${baseUrl()}/seed/#sha256=${hash}`;
+    node.write('sys/class/dmi/id/product_serial', serial);
+    const document = DOCUMENT.replace('"labels"', '"nameFrom":"instanceId","labels"');
+    node.write('etc/kios/bootstrap.yaml', document);
+    expect(await run()).toBe('pending');
+    expect(asked).toHaveLength(2);
+    expect(node.read('etc/hostname')).toBe('i-1\n');
+  });
+
   it('does not keep it from a named provider', async () => {
     node.write('etc/kios/bootstrap.yaml', DOCUMENT);
     expect(await run()).toBe('pending');

@@ -85,6 +85,30 @@ describe('a fresh node', () => {
     },
   );
 
+  it('takes the id of its instance where the document says so, unless it has a name of its own', async () => {
+    const byId = DOCUMENT.replace('"labels"', '"nameFrom":"instanceId","labels"');
+    const metaData = `${UNNAMED}local-hostname: node-3\n`;
+    watched.node.seed(byId, metaData);
+    await watched.run();
+    expect(hostname()).toBe('i-1\n');
+    expect(watched.saw('node.name')[0]).toMatchObject({ name: 'i-1', by: 'document' });
+    watched.node.seed(byId.replace('"labels"', '"name":"chosen","labels"'), metaData);
+    await watched.run();
+    expect(hostname()).toBe('chosen\n');
+  });
+
+  it('does not join under another name where its metadata has no such id', async () => {
+    watched.node.seed(
+      DOCUMENT.replace('"labels"', '"nameFrom":"instanceId","labels"'),
+      'local-hostname: node-3\n',
+    );
+    await expect(watched.run()).rejects.toMatchObject({
+      code: 'KIOS_BOOTSTRAP_FIELD',
+      message: expect.stringContaining('node.nameFrom') as unknown,
+    });
+    expect(hostname()).toBeUndefined();
+  });
+
   it('whose file was removed gets its name back', async () => {
     watched.node.seed(named('chosen'), UNNAMED);
     await watched.run();

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { mergeDocuments } from '../../src/core/document/merge.ts';
 import { checkNetwork } from '../../src/core/document/network.ts';
 import { NETWORK_FILE, networkFile } from '../../src/core/files/network-file.ts';
@@ -13,6 +12,7 @@ import { checkUserData } from '../../src/verbs/check-userdata.ts';
 import { type Joined, joinNode } from '../../src/verbs/join.ts';
 import { renderPlan } from '../../src/verbs/render.ts';
 import { planReset } from '../../src/verbs/reset.ts';
+import { parseDocument } from '../support/documents.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import { readAuth } from '../../src/core/cluster/auth.ts';
-import { parseDocument } from '../../src/core/document/document.ts';
 import {
   chooseNodeName,
   hostnameToWrite,
   type NameSources,
   normaliseNodeName,
 } from '../../src/core/node/node-name.ts';
+import { parseDocument } from '../support/documents.ts';
 
 describe('the node name', () => {
   it.each([

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseDocument } from '../../src/core/document/document.ts';
 import { mergeDocuments, originsOf } from '../../src/core/document/merge.ts';
 import type { NodeBootstrap } from '../../src/core/document/schema.ts';
 import { planFiles } from '../../src/core/files/plan.ts';
 import { withoutPasswords } from '../../src/core/files/registry-files.ts';
 import { documentFiles } from '../../src/core/files/user-files.ts';
+import { parseDocument } from '../support/documents.ts';
 
 const CA = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 

@@ -87,6 +87,15 @@ describe('the files of a joining node', () => {
     });
   });
 
+  it('are read alike by kubelet, which takes some words for a truth that others take for words', () => {
+    const words = ['yes', 'y', 'on', 'no', '0755', '1:30', 'true', '1e3', 'null'];
+    const taints = words.map((value) => ({ key: 'k', value, effect: 'NoSchedule' as const }));
+    const files = renderFiles({ ...input, document: { ...document, node: { taints } } });
+    const { content = '' } = files.find(({ path }) => path.endsWith('10-kios.conf')) ?? {};
+    for (const version of ['1.1', '1.2'] as const)
+      expect(parse(content, { version })).toEqual({ ...head, registerWithTaints: taints });
+  });
+
   it('the file that stops a standalone kubelet follows the kubeconfig', () => {
     const paths = renderFiles(input).map(({ path }) => path);
     const kubeconfig = paths.indexOf('kubernetes/bootstrap-kubelet.conf');

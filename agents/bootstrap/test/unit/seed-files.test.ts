@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { withToken } from '../../src/edge/sources/documents.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { NodeFolder, TOKEN } from '../support/node-folder.ts';
 
@@ -132,4 +133,17 @@ it('a token is read from a file of the boot medium', async () => {
     `${HEAD}auth: {bootstrapTokenFile: /run/kios/seed/boot/token}\n`,
   );
   await expect(run()).rejects.toThrow('cluster: is required because auth is there');
+});
+
+it('a token of a file may have another one beside it that vouches for the cluster', async () => {
+  node.write('run/kios/seed/boot/token', `${TOKEN}\n`);
+  const auth = {
+    bootstrapTokenFile: '/run/kios/seed/boot/token',
+    discoveryToken: 'ghijkl.9876543210fedcba',
+  };
+  const document = { apiVersion: 'kios.dev/v1', kind: 'NodeBootstrap', auth } as const;
+  expect((await withToken(node.settings, document)).auth).toEqual({
+    bootstrapToken: TOKEN,
+    discoveryToken: 'ghijkl.9876543210fedcba',
+  });
 });

@@ -9,6 +9,8 @@ import { NodeFolder } from '../support/node-folder.ts';
 
 const BACKUP = 'var/lib/kios/bootstrap/previous.json';
 const POD = '/etc/kubernetes/manifests/own.yaml';
+/** Of the right type, so that only kubelet can refuse it. */
+const REFUSED = -5;
 const DROP_IN = 'etc/kubernetes/kubelet.conf.d/50-user.conf';
 
 let node: NodeFolder;
@@ -33,7 +35,7 @@ function serve(): void {
   replace('run/kios/boot.json', boot.replace(/"phases":\[.*\]/, `"phases":[${phase}]`));
 }
 
-const seed = (pids: number | string): void =>
+const seed = (pids: number): void =>
   node.seed(
     JSON.stringify({
       apiVersion: 'kios.dev/v1',
@@ -60,7 +62,7 @@ beforeEach(async () => {
   await isGood();
   await agent.stop();
   agent.lines = [];
-  seed('lots');
+  seed(REFUSED);
 });
 afterEach(() => agent[Symbol.asyncDispose]());
 
@@ -69,7 +71,7 @@ async function expectRollBack(): Promise<void> {
   await agent.sees('rollback');
   await agent.until(() => expect(node.read(BACKUP)).toBeUndefined());
   expect(node.read(DROP_IN)).toContain('podPidsLimit: 100');
-  expect(node.read(POD.slice(1))).toBe('lots');
+  expect(node.read(POD.slice(1))).toBe(String(REFUSED));
   expect(agent.saw('rollback')).toMatchObject([{ code: 'KIOS_BOOTSTRAP_KUBELET', lvl: 'error' }]);
   expect(JSON.stringify(agent.saw('rollback'))).toContain('Correct kubelet.config');
 }

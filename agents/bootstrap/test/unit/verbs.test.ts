@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
-import { checkUserData } from '../../src/verbs/check-userdata.ts';
+import { absenceOf, checkUserData } from '../../src/verbs/check-userdata.ts';
 import { joinNode } from '../../src/verbs/join.ts';
 import { planReset, reset } from '../../src/verbs/reset.ts';
+import { clusterApi } from '../support/carriers.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
@@ -122,8 +124,74 @@ describe('check-userdata', () => {
     ]);
   });
 
-  it('treats data for another program as absent', async () => {
-    expect(await check('#cloud-config\n')).toMatchObject({ foreign: true, complete: false });
+  it('checks the cluster of a document whose token is in a file of the node', async () => {
+    const head = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
+    const auth = 'auth: {bootstrapTokenFile: /etc/kios/token}\n';
+    const cluster = 'cluster: {endpoint: "https://h", unsafeSkipCAVerification: true}\n';
+    expect(await check(head + auth + cluster)).toMatchObject({ complete: true });
+    await expect(check(head + auth + cluster.replace('//h', '//5'))).rejects.toThrow(
+      'cluster.endpoint: is no IPv4 address',
+    );
+  });
+
+  it.each([
+    ['for another program', '#cloud-config\n', 'foreign', /^find a document in \S+: it is cloud-config/],
+    ['empty', ' \n', 'empty', /^find a document in \S+: it is empty$/],
+    ['of comments', '# to be written\n---\n', 'empty', /: it is empty$/],
+    ['empty in base64 of gzip', gzipSync('').toString('base64'), 'empty', /: it is empty$/],
+  ])('of data that is %s says no, with one code and a remedy', async (_name, content, verdict, message) => {
+    const result = await check(content);
+    expect(result).toMatchObject({ verdict, complete: false, values: [] });
+    const absence = absenceOf('user-data', result);
+    expect(absence).toMatchObject({ code: 'KIOS_BOOTSTRAP_ABSENT', exitCode: 66 });
+    expect(absence?.message).toMatch(message);
+    expect(absence?.remedy).toMatch(/^Give [^\n]*[.]$/);
+  }); // prettier-ignore
+
+  it('says where the host name of a text for cloud-init counts', async () => {
+    const { verdict, warnings } = await check('#cloud-config\nhostname: n1\n');
+    expect([verdict, warnings]).toEqual([
+      'foreign',
+      [{ path: 'hostname', why: 'it names a node whose NoCloud volume has this text' }],
+    ]);
+  });
+
+  it('says yes to what a node takes, and prints it in our own form without secrets', async () => {
+    const result = await check(clusterApi());
+    expect(result).toMatchObject({
+      verdict: 'joins',
+      complete: true,
+      document: {
+        apiVersion: 'kios.dev/v1',
+        kind: 'NodeBootstrap',
+        cluster: { endpoint: 'https://192.0.2.10:6443' },
+        auth: { bootstrapToken: '…' },
+        node: { labels: { team: 'red' } },
+      },
+    });
+    expect(absenceOf('user-data', result)).toBeUndefined();
+    expect((await check('apiVersion: kios.dev/v1\nkind: NodeBootstrap\n')).verdict).toBe('part');
+  });
+
+  it('hides the passwords and files of what it prints', async () => {
+    const { document } = await check(
+      DOCUMENT.replace(
+        '"node"',
+        '"registries":{"r.example":{"username":"u","password":"s3cret"}},"files":[{"path":"/etc/kios/x","content":"s3cret"}],"node"',
+      ),
+    );
+    expect(document).toMatchObject({
+      registries: { 'r.example': { username: 'u', password: '…' } },
+      files: [{ path: '/etc/kios/x', mode: '0644', content: '…' }],
+    });
+    expect(JSON.stringify(document)).not.toContain('s3cret');
+  });
+
+  it('names the file in the faults of the cluster, and how to mend it there', async () => {
+    await expect(check(DOCUMENT.replace('https://127', 'http://127'))).rejects.toMatchObject({
+      message: `read ${path.join(node.root, 'user-data')}: cluster.endpoint: must begin with https://`,
+    });
+    await expect(check('a: [')).rejects.toMatchObject({ remedy: 'Correct that file.' });
   });
 
   it.each([

@@ -85,8 +85,4 @@ export const RENDER_FLAGS = {
     default: '/dev',
     describe: 'Folder of the devices of precision clocks',
   },
-  'leap-seconds': {
-    type: 'string',
-    describe: "Leap second list in chronyd's image; none by default",
-  },
 } as const;

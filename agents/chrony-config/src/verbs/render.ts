@@ -18,7 +18,6 @@ export interface RenderArgs extends InputArgs, CommonArgs {
   readonly socket: string;
   readonly stateDir: string;
   readonly chronyVersion: string;
-  readonly leapSeconds?: string | undefined;
 }
 
 /** What is written where chronyd's version is not known: every chronyd of protocol version 6 takes it. */
@@ -28,8 +27,8 @@ const OLDEST = '4.0';
 export function confOf(args: RenderArgs): (settings: ConfSettings) => string {
   const version =
     args.chronyVersion === 'auto' ? (process.env['CHRONY_VERSION'] ?? OLDEST) : args.chronyVersion;
-  const { out: dir, stateDir, socket, leapSeconds } = args;
-  return (settings) => formatChronyConf({ dir, stateDir, socket, leapSeconds, version, settings });
+  const { out: dir, stateDir, socket } = args;
+  return (settings) => formatChronyConf({ dir, stateDir, socket, version, settings });
 }
 
 /** Writes chrony.conf and the source files from what is known now, without waiting for anything. */

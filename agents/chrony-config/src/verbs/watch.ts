@@ -82,12 +82,14 @@ async function watchAll(args: WatchArgs, context: AgentContext): Promise<void> {
     conf: confOf(args),
     resolve: async (name) => pickAddresses(await resolveOnNode(name, args.resolvConf)),
   });
+  // A new way may be one of a family that the node did not have.
+  const onWay = (): void => changes.ring();
   const saved = new SavedTime(args.saved, await floorOf(args), log);
   const steer = new Steer({ chronyd, saved, sources, log });
   await Promise.all([
     followSources(sources, changes, args.netDir, signal),
     watchClock({ chronyd, saved, steer, files: args }, context),
-    askAgain({ chronyd, events: networkEvents(signal, NETWORK), log }, signal),
+    askAgain({ chronyd, events: networkEvents(signal, NETWORK), onWay, log }, signal),
   ]);
 }
 

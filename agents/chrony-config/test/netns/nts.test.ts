@@ -1,14 +1,15 @@
 import { copyFile } from 'node:fs/promises';
 
 import { requireRoot } from '@kios/testkit';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Authority, startNtsServer } from '@kios/testkit/nts';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { Authority, startNtsServer } from '../support/nts-server.ts';
 import {
   bundleTimeAgent,
   DECIDED_MS,
   MEDDLED,
   NODE,
+  SECOND,
   SERVER,
   TimePod,
 } from '../support/time-pod.ts';
@@ -16,6 +17,7 @@ import {
 const NAME = 'time.test';
 /** What chronyd says of a certificate that it does not accept. */
 const REFUSED = /TLS handshake with .* failed/;
+const DAY_SECONDS = 24 * 3600;
 
 // Nearly all of the time is spent waiting for replies.
 describe('chronyd and the agent, with NTS', { timeout: 240_000, concurrent: true }, () => {
@@ -28,6 +30,8 @@ describe('chronyd and the agent, with NTS', { timeout: 240_000, concurrent: true
   interface Scene {
     /** The certificate is valid for a day from so many days after now. */
     readonly days?: number;
+    /** The server's time is so many days after now. */
+    readonly ahead?: number;
     /** It is another authority's than the one that the node trusts. */
     readonly stranger?: boolean;
     readonly settings?: string;
@@ -36,13 +40,16 @@ describe('chronyd and the agent, with NTS', { timeout: 240_000, concurrent: true
   }
 
   async function openNode(scene: Scene): Promise<TimePod> {
-    const { days = 0, stranger = false, settings = '', address = SERVER } = scene;
+    const { days = 0, ahead, stranger = false, settings = '', address = SERVER } = scene;
     await using stack = new AsyncDisposableStack();
     const node = stack.use(await TimePod.open(bundle));
     await node.connect(`${NODE}/24`);
     const trusted = await Authority.create(node.wire.server);
     const issuer = stranger ? await Authority.create(node.wire.server) : trusted;
-    await startNtsServer(node.wire.server, await issuer.issue(`IP:${SERVER},DNS:${NAME}`, days));
+    const proof = await issuer.issue(`IP:${SERVER},DNS:${NAME}`, days);
+    if (ahead !== undefined) await node.serve(SECOND, { offsetSeconds: ahead * DAY_SECONDS });
+    const time = ahead === undefined ? {} : { follows: SECOND };
+    await startNtsServer(node.wire.server, { ...proof, ...time, address: SERVER });
     const file = `${node.dir}/operator/ca.crt`;
     await copyFile(trusted.certificate, file);
     await node.configure(
@@ -92,6 +99,27 @@ ${settings}`,
     await chronyd.expect(`Selected source ${SERVER}`, DECIDED_MS);
     expect(chronyd.lines.join('\n')).not.toMatch(REFUSED);
   });
+
+  it.each([SERVER, NAME])(
+    'refuse, by ntsBootstrap, a server whose certificate and time are of before the floor: %s',
+    async (address) => {
+      const days = -3650;
+      const settings = 'ntsBootstrap: true';
+      await using node = await openNode({ days, ahead: days, settings, address });
+      await node.serveNames({ [NAME]: SERVER });
+      const { chronyd, watch } = await node.start();
+      const refused = await watch.expect('"ev":"source.refused"', DECIDED_MS);
+      expect(refused).toContain('KIOS_TIME_SOURCE');
+      expect(await chronyd.exited).toBe(0);
+      // Its certificate was taken: nothing but its time speaks against it.
+      expect(chronyd.lines.join('\n')).not.toMatch(REFUSED);
+      expect(watch.lines.join('\n')).not.toContain('"ev":"clock.set"');
+      const again = node.chronyd();
+      await again.expect('chronyd version');
+      const none = async (): Promise<void> => expect(await node.sources()).toEqual({});
+      await vi.waitFor(none, { timeout: 20_000, interval: 250 });
+    },
+  );
 
   it('judge the authority by ntsBootstrap all the same', async () => {
     await using node = await openNode({ stranger: true, settings: 'ntsBootstrap: true' });

@@ -35,6 +35,9 @@ export const SECOND = '192.0.2.7';
 export const bundleTimeAgent = (): Promise<string> =>
   bundleAgent(path.resolve(import.meta.dirname, '../..'));
 
+/** What adjtimex(2) returns: TIME_OK and TIME_ERROR. */
+const CLOCK_STATES = { synced: 0, unsynced: 5 } as const;
+
 /** The line that `status` logs. */
 const Status = v.pipe(v.string(), v.parseJson(), v.object({ sources: v.array(v.unknown()) }));
 
@@ -134,8 +137,24 @@ export class TimePod implements AsyncDisposable {
   }
 
   agent(...args: string[]): RunningProcess {
+    return this.#run(shippedRuntime(), this.#bundle, ...args);
+  }
+
+  /**
+   * Starts the agent with strace in the kernel's place when it asks whether the clock is synchronised. That of the
+   * workstation may be either, and no test may change it.
+   */
+  agentSeeing(clock: keyof typeof CLOCK_STATES, ...args: string[]): RunningProcess {
+    const calls = 'adjtimex,clock_adjtime';
+    const reply = `inject=${calls}:retval=${CLOCK_STATES[clock]}`;
+    const traced = ['-f', '--seccomp-bpf', '-qq', '-e', `trace=${calls}`, '-e', reply];
+    const trace = ['-o', `${this.dir}/trace`];
+    return this.#run('strace', ...traced, ...trace, shippedRuntime(), this.#bundle, ...args);
+  }
+
+  #run(program: string, ...args: string[]): RunningProcess {
     const env = { ...process.env, KIOS_CONSOLE: `${this.dir}/none` };
-    return this.wire.client.start(shippedRuntime(), [this.#bundle, ...args], env);
+    return this.wire.client.start(program, args, env);
   }
 
   /** Renders the files, starts chronyd and then the agent, which has told chronyd of them when this returns. */

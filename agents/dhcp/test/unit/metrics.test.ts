@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { LogFields, Logger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { EventCounter } from '../../src/core/client/metrics.ts';
 import { countEvents } from '../../src/edge/report/count-events.ts';
 
 function recording(): { readonly said: LogFields[]; readonly log: Logger } {
@@ -47,6 +48,13 @@ describe('counting events', () => {
         '',
       ]);
     }, 5000);
+  });
+
+  it('counts what the panels of examples/monitoring are made for', async () => {
+    const vector = path.join(import.meta.dirname, '../../../../packages/host-api/vectors/metrics.json'); // prettier-ignore
+    const wanted: unknown = JSON.parse(await readFile(vector, 'utf8'));
+    expect(wanted).toMatchObject({ 'dhcp.prom': { kios_dhcp_events_total: ['event', 'link'] } });
+    expect(new EventCounter().format()).toContain('# TYPE kios_dhcp_events_total counter');
   });
 
   it('is off without a folder for the file', () => {

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { type AgentContext, type Argv, command, type Logger, logWait } from '@kios/agent';
 import { openUevents, type Rejection } from '@kios/netlink';
-import { lock } from '@kios/syscall';
+import { lock, releaseCodePages } from '@kios/syscall';
 
 import { parseCondition } from '../core/devices/condition.ts';
 import { EventQueue } from '../edge/devices/event-queue.ts';
@@ -24,6 +24,9 @@ import {
   WAIT_FLAGS,
   type WaitArgs,
 } from './flags.ts';
+
+/** Later than the hints at firmware, which come five seconds after a load. */
+const REST_AFTER_MS = 6000;
 
 interface RunArgs extends SessionArgs, WaitArgs {
   readonly loadDir: string;
@@ -76,6 +79,7 @@ async function runDaemon(args: RunArgs, context: AgentContext): Promise<void> {
     seal: args.seal
       ? { afterMs: args.sealAfter * 60_000, apply: () => seal(args.sealFile) }
       : undefined,
+    rest: { afterMs: REST_AFTER_MS, apply: () => void releaseCodePages() },
     queue,
     attempts: new Attempts(jobsHere(args.jobs), signal),
     open: async () => openSession(args, faults, log),

@@ -144,6 +144,25 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
     },
   );
 
+  it('bears many changes of the settings', async () => {
+    // As many as Debian's kernel has; a loader that is kept with its settings keeps them all.
+    const aliases = Array.from({ length: 30_000 }, (_, at) => `alias pci:v${at}d*sv*sd* hot\n`);
+    await place(`lib/${RELEASE}/modules.alias`, `${INDEX['modules.alias']}${aliases.join('')}`);
+    const agent = start();
+    await agent.expect('"ev":"ready"');
+    const change = async (count: number): Promise<number> => {
+      for (let at = 0; at < count; at++) {
+        const told = agent.expectNext('"ev":"settings.changed"');
+        await place('etc/modules.yaml', `load: [{ name: 'pci:hot' }]\ndeny: [none${at}]\n`);
+        await told;
+      }
+      return memoryOf(agent);
+    };
+    const before = await change(10);
+    expect((await change(20)) - before).toBeLessThan(GROWTH);
+    expect(await agent.stop()).toBe(0);
+  });
+
   it('is ready once the awaited link is there, and names it when that takes long', async () => {
     const agent = start('--wait-for=net:hot0', '--timeout=0.2');
     expect(await agent.expect('"ev":"wait.late"')).toContain('["net:hot0"]');

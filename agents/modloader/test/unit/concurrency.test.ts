@@ -121,6 +121,16 @@ describe('a module', () => {
     expect(parts.kernel.calls).toEqual(['nvme', 'nvme a=1']);
   });
 
+  it('that has ended is waited for by nobody, who would be kept in memory with the settings of that time', async () => {
+    const { attempts, index, kernel, loader } = setUp();
+    kernel.fail.set('nvme', ['ENODEV']);
+    await loader.load('nvme', 'config');
+    const module = index.module('nvme');
+    if (module === undefined) throw new Error('the index has no nvme');
+    const { left } = attempts.attempt(kernel, module, '');
+    expect(await Promise.race([left, idle()])).toBe('ended');
+  });
+
   it.each([
     ['a'.repeat(4097), 'have 4097 bytes'],
     ['a="1', 'unbalanced quotes'],

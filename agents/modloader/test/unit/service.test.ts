@@ -52,6 +52,7 @@ function start(more: Partial<ServiceParts> = {}): void {
       timeoutMs: 60_000,
       laterAfterMs: 60_000,
       seal: undefined,
+      rest: { afterMs: 60_000, apply: () => undefined },
       queue: new EventQueue(uevents, signal),
       attempts: parts.attempts,
       open: async () => ({
@@ -181,6 +182,22 @@ describe('the service', () => {
     start({ laterAfterMs: 10 });
     await log.line('later.done');
     expect(parts.kernel.calls).toEqual(['e1000e', 'kvm', 'kvm_intel']);
+  });
+
+  it('gives memory back once the boot is over, and again after a device', async () => {
+    let calls = 0;
+    const rest = { afterMs: 10, apply: () => void calls++ };
+    const given = async (more: number): Promise<void> =>
+      vi.waitFor(() => expect(calls).toBeGreaterThan(more), 5000);
+    start({ laterAfterMs: 500, rest });
+    await log.line('ready');
+    expect(calls).toBe(0);
+    await log.line('later.done');
+    await given(0);
+    const before = calls;
+    uevents.send(ueventOf(DISK));
+    await loads('nvme');
+    await given(before);
   });
 
   it('closes the kernel to modules in the end', async () => {

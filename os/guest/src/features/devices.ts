@@ -1,18 +1,29 @@
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 
 import { call } from '../call.ts';
 import { mounted } from '../mount.ts';
 import { familyOf, NETLINK } from '../netlink.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
 import { eachOf, type Features } from './feature.ts';
+import { AF, SOCK, withSocket } from './sockets.ts';
 
 const CHARACTER_DEVICE = 0o020600;
 const MISC = 10;
 const DM_LIST_VERSIONS = 0xc138fd0d;
 const DM_HEADER = 312;
 const LOOP_CTL_GET_FREE = 0x4c82;
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
+const FAN_CLASS_CONTENT = 4;
+const FAN_MARK_ADD = 1;
+const FAN_OPEN_PERM = 0x10000;
+const AT_FDCWD = -100;
 
 export function withDevice(file: string, use: (fd: number) => unknown): void {
   const fd = openSync(file, 'r+');
@@ -77,6 +88,22 @@ function fuse(): void {
   });
 }
 
+/** Has the kernel ask before it opens a file, which nobody opens. */
+function guardFile(): void {
+  const folder = mkdtempSync('/tmp/kios-guard-');
+  try {
+    writeFileSync(`${folder}/file`, '');
+    const group = call('fanotify_init', FAN_CLASS_CONTENT, 0);
+    try {
+      call('fanotify_mark', group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, `${folder}/file`);
+    } finally {
+      call('close', group);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 const readable = (file: string) => (): void => void readFileSync(file);
 
 export const DEVICES: Features = {
@@ -94,7 +121,11 @@ export const DEVICES: Features = {
   'BBR congestion control': () => has(lineOf('/proc/sys/net/ipv4/tcp_available_congestion_control'), ['bbr', 'cubic']), // prettier-ignore
   'bridge netfilter': readable('/proc/sys/net/bridge/bridge-nf-call-iptables'),
   'connection tracking': readable('/proc/sys/net/netfilter/nf_conntrack_max'),
-  IPsec: () => void call('close', call('socket', AF_NETLINK, SOCK_RAW, NETLINK.xfrm)),
+  IPsec: () => withSocket(AF.netlink, SOCK.raw, NETLINK.xfrm, () => {}),
   'WireGuard settings': () => void familyOf('wireguard'),
   'kernel types (BTF)': readable('/sys/kernel/btf/vmlinux'),
+  'files that a program guards': guardFile,
+  'input and output of a process': () => has(lineOf('/proc/self/io'), ['read_bytes:', 'write_bytes:']), // prettier-ignore
+  'equal pages of programs': readable('/sys/kernel/mm/ksm/run'),
+  'memory that is plugged in': () => has(lineOf('/sys/devices/system/memory/auto_online_blocks'), ['online']), // prettier-ignore
 };

@@ -7,11 +7,24 @@ import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../
 import { withDevice } from './devices.ts';
 import type { Features } from './feature.ts';
 
-const RTM = { newLink: 16, setLink: 19, newAddress: 20, newQdisc: 36, newFilter: 44 } as const;
+const RTM = {
+  newLink: 16,
+  setLink: 19,
+  newAddress: 20,
+  newRoute: 24,
+  newQdisc: 36,
+  newFilter: 44,
+  newAction: 48,
+} as const;
 const IFLA = { name: 3, link: 5, linkInfo: 18, xdp: 43 } as const;
 const IFLA_INFO = { kind: 1, data: 2 } as const;
 const IFF_UP = 1;
 const TCA = { kind: 1, options: 2 } as const;
+const TCA_ACT_TAB = 1;
+const RTA = { destination: 1, link: 4, encapType: 21, encap: 22 } as const;
+const MAIN_TABLE = 254;
+const STATIC = 4;
+const UNICAST = 1;
 const TC = { root: 0xffffffff, clsact: 0xfffffff1, ingress: 0xfffffff2 } as const;
 const ETH_P_ALL = 3;
 const XDP_FLAGS_SKB_MODE = 2;
@@ -93,6 +106,42 @@ export function filter(kind: string, options?: Uint8Array): void {
   control(RTM.newFilter, index, discipline, info);
 }
 
+/** Adds an action of filters that no filter uses. */
+export function act(kind: string): void {
+  const action = nest([TCA.kind, text(kind)], [TCA.options, new Uint8Array()]);
+  const payload = Buffer.concat([new Uint8Array(4), nest([TCA_ACT_TAB, nest([1, action])])]);
+  give(NETLINK.route, { type: RTM.newAction, flags: CREATE, payload });
+}
+
+/** What a route wraps its packets in: a kind, and an attribute of that kind. */
+interface Wrapping {
+  readonly kind: number;
+  readonly how: Attribute;
+}
+
+/** Adds a route over the lower link to an address of this family. */
+export function wrapRoute(family: number, destination: Uint8Array, { kind, how }: Wrapping): void {
+  const header = new ByteWriter(12).u8(family).u8(8 * destination.length).zeros(2).u8(MAIN_TABLE).u8(STATIC).u8(0).u8(UNICAST).zeros(4).finish(); // prettier-ignore
+  const attributes = nest(
+    [RTA.destination, destination],
+    [RTA.link, u32(LOWER)],
+    [RTA.encapType, u16(kind)],
+    [RTA.encap, nest(how)],
+  );
+  const payload = Buffer.concat([header, attributes]);
+  give(NETLINK.route, { type: RTM.newRoute, flags: CREATE, payload });
+}
+
+const SEGMENTS = 5;
+const SEGMENT = Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+/** struct seg6_iptunnel_encap: an outer header with one segment. */
+function routeBySegments(): void {
+  const header = new ByteWriter(28).u32le(1).u8(0).u8(2).u8(4).u8(0).zeros(4).bytes(SEGMENT);
+  const destination = Uint8Array.from(SEGMENT).with(15, 2);
+  wrapRoute(10, destination, { kind: SEGMENTS, how: [1, header.finish()] });
+}
+
 /**
  * Adds an address to the lower link: without one a network namespace has no routing table, and IPVS no route to a
  * server.
@@ -133,4 +182,5 @@ export const LINKS: Features = {
     const payload = Buffer.concat([linkHeader(makeLink('dummy')), nest([IFLA.xdp, xdp])]);
     give(NETLINK.route, { type: RTM.setLink, payload });
   },
+  'routes through segments': routeBySegments,
 };

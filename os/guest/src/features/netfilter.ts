@@ -52,7 +52,7 @@ const MATCHES = {
 const TARGETS = { CT: 2, DNAT: 2, LOG: 0, MARK: 2, MASQUERADE: 0, NFLOG: 0, REDIRECT: 0, REJECT: 0, SNAT: 1, TCPMSS: 0, TPROXY: 1 } as const; // prettier-ignore
 
 /** Asks for a revision of an extension, as iptables-nft does to find out which it may use. */
-function askFor(kind: 'match' | 'target', name: string, revision: number): void {
+export function askFor(kind: 'match' | 'target', name: string, revision: number): void {
   const type = be32(kind === 'match' ? 0 : 1);
   const attributes = nest([1, text(name)], [2, be32(revision)], [3, type]);
   const payload = Buffer.concat([header(AF_INET), attributes]);
@@ -67,7 +67,7 @@ const IPSET_CREATE = 2;
 const PORTS = nest([0x4004, be16(1)], [0x4005, be16(1000)]);
 const SETS = ['hash:ip', 'hash:net', 'hash:ip,port', 'hash:ip,port,ip', 'hash:ip,port,net', 'hash:net,net', 'bitmap:port'] as const; // prettier-ignore
 
-function createSet(type: string): void {
+export function createSet(type: string): void {
   const data = type.startsWith('bitmap') ? PORTS : NOTHING;
   const attributes = nest([1, u8(7)], [2, text(`kios-${type}`)], [3, text(type)], [4, u8(0)], [5, u8(AF_INET)], [0x8007, data]); // prettier-ignore
   const payload = Buffer.concat([header(AF_INET), attributes]);

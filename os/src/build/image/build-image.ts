@@ -20,6 +20,7 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import { isOnlyPublished } from '../shipped.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
 import { buildUpstream } from '../sources/upstream/build.ts';
@@ -38,6 +39,7 @@ import { makeInitramfs } from './initramfs.ts';
 import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
+import { PREFETCH_LIST, prefetchList, profiled, readProfile } from './profile.ts';
 import { assertPrograms } from './programs.ts';
 import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
@@ -58,6 +60,8 @@ export interface BuildRequest {
   readonly firmware?: readonly FirmwareName[];
   /** A user's images: references, and paths of OCI archives and layouts. Default: none. */
   readonly images?: readonly string[];
+  /** Makes an image whose boots `kios profile` records. Default: false. */
+  readonly forProfile?: boolean;
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
@@ -89,7 +93,17 @@ export interface Base {
   readonly modules: ModulesImage;
   readonly microcode: Microcode | undefined;
   readonly preloaded: readonly PreloadedImage[];
+  readonly forProfile: boolean;
 }
+
+/** What a page fault reads around it of the root. */
+const READ_AHEAD_KIB = {
+  /** One cluster of a program, decompressed once. */
+  withoutProfile: 64,
+  /** What lies beside a touched part may be in a large cluster. */
+  byProfile: 4,
+  recorded: 0,
+} as const;
 
 async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   const { arch, dist, time, progress, kernel, tools, manifests, bootstrap, modules } = base;
@@ -115,9 +129,10 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     progress,
   );
   await writeSboms(dist, images, time);
-  const references = new Map(images.map((image) => [image.name, referenceOf(image)]));
+  const shipped = images.filter(({ name }) => !isOnlyPublished(name));
+  const references = new Map(shipped.map((image) => [image.name, referenceOf(image)]));
   const kios = { name: 'kios', version: KIOS, kind: 'kios' } as const;
-  const store = makeStore(images, time, kios, base.preloaded);
+  const store = makeStore(shipped, time, kios, base.preloaded);
   const files = await makeRoot({
     arch,
     time,
@@ -132,7 +147,13 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
-  return { files, root: await makeErofs(files, time, tools, progress) };
+  const { forProfile } = base;
+  const touched = forProfile ? [] : await profiled(files, await readProfile(arch), progress);
+  const way = touched.length > 0 ? 'byProfile' : 'withoutProfile';
+  const readAhead = READ_AHEAD_KIB[forProfile ? 'recorded' : way];
+  files.text(PREFETCH_LIST, prefetchList(touched, readAhead), kios);
+  const how = { time, tools, progress, touched, forProfile };
+  return { files, root: await makeErofs({ tree: files, name: 'root.erofs', ...how }) };
 }
 
 async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
@@ -190,7 +211,12 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
   const names = request.firmware ?? [];
   const extra = await withFirmware({ arch, kernel, names, tools, progress });
   const common = { arch, dist, time, tools, kernel, init, progress, manifests, bootstrap };
-  const base: Base = { ...common, ...extra, preloaded };
+  const base: Base = {
+    ...common,
+    ...extra,
+    preloaded,
+    forProfile: request.forProfile ?? false,
+  };
   const { root, files } = await buildRoot(base);
   const inputs = [
     root,

@@ -5,7 +5,7 @@ import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { makeImage, type Layer, type OciImage } from '../formats/oci.ts';
 import { Tree } from '../formats/tree.ts';
-import { AGENTS, imageName } from '../shipped.ts';
+import { AGENTS, imageName, PUBLISHED_AGENTS } from '../shipped.ts';
 import { type BuiltProgram } from '../sources/upstream/build.ts';
 import { KIOS } from '../versions.ts';
 import { writeLayer, writeLayout } from './oci-layout.ts';
@@ -81,7 +81,7 @@ async function programsOf(
 
 const bundleOf = (name: string): string => path.join(repository, 'agents', name, 'dist/agent.cjs');
 
-/** Makes every image of the node and writes all of them into one OCI layout. */
+/** Makes every image of the node, and those that are only published, and writes all of them into one OCI layout. */
 export async function makeImages(request: ImagesRequest, progress: Progress): Promise<OciImage[]> {
   const { arch, time, layout, parts, workstationBun } = request;
   return progress.task(`images (${arch})`, async (note) => {
@@ -99,7 +99,7 @@ export async function makeImages(request: ImagesRequest, progress: Progress): Pr
       return makeImage({ name, layers, entrypoint, env }, arch, time);
     };
     const images: OciImage[] = [];
-    for (const name of AGENTS) {
+    for (const name of [...AGENTS, ...PUBLISHED_AGENTS]) {
       const other = name === 'bootstrap' ? request.bootstrap : undefined;
       const own = await layer(await agentLayer(other?.bundle ?? bundleOf(name), workstationBun));
       const programs = await programsOf(name, request);

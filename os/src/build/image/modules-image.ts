@@ -38,7 +38,7 @@ export async function makeModulesImage(
   const tree = new Tree();
   await addFolder(tree, `/lib/modules/${version}`, allModules, origin);
   tree.graft('/', firmware);
-  const file = await makeErofs(tree, 0, tools, progress, MODULES_IMAGE);
+  const file = await makeErofs({ tree, time: 0, tools, progress, name: MODULES_IMAGE });
   return { file, sha256: await fileSha256(file), tree };
 }
 

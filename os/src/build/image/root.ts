@@ -48,6 +48,7 @@ const FOLDERS = [
   ...PERSISTENT,
   '/boot',
   '/lib/systemd',
+  '/lib/udev',
   '/media',
   '/usr/bin',
   '/usr/lib/systemd',
@@ -62,6 +63,8 @@ const FOLDERS = [
   '/etc/containerd/certs.d',
   // Cilium's first container writes a file there and makes no folder. No program reads it.
   '/etc/sysctl.d',
+  // Drivers of cloud volumes demand it and the one in /lib, empty or not.
+  '/etc/udev',
 ];
 
 function addPrograms(tree: Tree, request: RootRequest): void {
@@ -74,8 +77,9 @@ function addPrograms(tree: Tree, request: RootRequest): void {
       kind: 'go',
       sha256,
     });
-  // kubelet runs two of these by name and the kernel one, and init does their work.
-  for (const name of ['mount', 'umount', 'modprobe']) tree.symlink(`/bin/${name}`, 'init');
+  // kubelet runs three of these by name and the kernel one, and init does their work.
+  for (const name of ['journalctl', 'mount', 'umount', 'modprobe'])
+    tree.symlink(`/bin/${name}`, 'init');
   // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
   tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }
@@ -111,6 +115,7 @@ function addConfiguration(
   tree.text('/etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\n', kios);
   tree.text('/etc/group', 'root:x:0:\n', kios);
   tree.file('/etc/localtime', 0o644, { bytes: coordinatedTime() }, kios);
+  tree.text('/etc/timezone', 'Etc/UTC\n', kios);
   tree.symlink('/etc/resolv.conf', '/run/kios/net/resolv.conf');
   // One of the places where kubelet looks for credentials of registries. The bootstrap agent writes its target.
   tree.symlink('/.docker/config.json', '/etc/kubernetes/registry-credentials.json');
@@ -120,6 +125,9 @@ function addConfiguration(
     { bytes: certificates.bytes },
     certificates.origin,
   );
+  // Amazon Linux and Red Hat have them there, and pods mount the file by that name.
+  tree.symlink('/etc/ssl/certs/ca-bundle.crt', 'ca-certificates.crt');
+  tree.symlink('/etc/pki/tls/certs/ca-bundle.crt', '../../../ssl/certs/ca-certificates.crt');
   for (const [name, text] of manifests) tree.text(`/etc/kubernetes/manifests/${name}`, text, kios);
 }
 

@@ -37,10 +37,14 @@ const KOFFI_FOLDER = { amd64: 'linux_x64', arm64: 'linux_arm64' } as const;
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
 const npm = ({ name, version }: NpmPackage): Origin => ({ name, version, kind: 'npm' });
 
-/** The parts that the images of one architecture are made from. */
-export interface Parts {
+/** Unpacked packages of one architecture. */
+export interface Packages {
   readonly arch: Arch;
   readonly packages: readonly { readonly deb: Deb; readonly root: string }[];
+}
+
+/** The parts that the images of one architecture are made from. */
+export interface Parts extends Packages {
   readonly bun: string;
   readonly koffi: string;
 }
@@ -49,19 +53,30 @@ export interface Parts {
 export const fetchBun = async (arch: Arch, progress: Progress): Promise<string> =>
   path.join(await npmPackage(NPM_PACKAGES.bun[arch], progress), 'bin/bun');
 
-export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts> {
-  const debs = await fetchDebian({ arch, packages: PACKAGES, progress });
-  const koffi = await npmPackage(NPM_PACKAGES.koffi[arch], progress);
+/** Fetches and unpacks packages, each into a folder of its own, so that a file's package is known. */
+export async function fetchPackages(
+  arch: Arch,
+  names: readonly string[],
+  progress: Progress,
+): Promise<Packages> {
+  const debs = await fetchDebian({ arch, packages: names, progress });
   return {
     arch,
     packages: await Promise.all(debs.map(async (deb) => ({ deb, root: await extract([deb]) }))),
+  };
+}
+
+export async function fetchParts(arch: Arch, progress: Progress): Promise<Parts> {
+  const koffi = await npmPackage(NPM_PACKAGES.koffi[arch], progress);
+  return {
+    ...(await fetchPackages(arch, PACKAGES, progress)),
     bun: await fetchBun(arch, progress),
     koffi: path.join(koffi, KOFFI_FOLDER[arch], 'koffi.node'),
   };
 }
 
 /** Finds a file and its package by the path inside the packages. */
-function locate(parts: Parts, file: string): { file: string; origin: Origin } {
+export function locate(parts: Packages, file: string): { file: string; origin: Origin } {
   for (const { deb, root } of parts.packages) {
     const at = path.join(root, file);
     const { name, version, sha256 } = deb;
@@ -74,9 +89,9 @@ function locate(parts: Parts, file: string): { file: string; origin: Origin } {
 }
 
 /** Adds the libraries that `programs` need and `below` lacks, at the paths that their loader searches. */
-async function addLibraries(
+export async function addLibraries(
   tree: Tree,
-  parts: Parts,
+  parts: Packages,
   programs: readonly string[],
   below?: Tree,
 ): Promise<void> {
@@ -138,7 +153,7 @@ export function chronyVersionEnv(parts: Parts): string[] {
 }
 
 /** Joins the trusted roots of Debian's package into the one file that programs expect. */
-export async function certificates(parts: Parts): Promise<{ bytes: Buffer; origin: Origin }> {
+export async function certificates(parts: Packages): Promise<{ bytes: Buffer; origin: Origin }> {
   const { file: folder, origin } = locate(parts, 'usr/share/ca-certificates/mozilla');
   const files = (await readdir(folder)).toSorted();
   const pems = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));

@@ -40,6 +40,10 @@ const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
     'loads do not bypass stores in the kernel; programs may ask for the same',
     'arm64',
   ],
+  [
+    'init_on_free=0',
+    'memory is cleared when it is handed out; a later init_on_free=1 clears it at boot and when it is given back too',
+  ],
   ['page_alloc.shuffle=1', 'the place of free memory cannot be guessed'],
   ['hash_pointers=always', 'needed from 6.16 on; older kernels do it by default'],
   [

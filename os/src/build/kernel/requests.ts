@@ -9,7 +9,7 @@ import { loadOrder, type ModuleIndex } from './early-modules.ts';
 
 const LIST = path.join(repository, 'os/kernel/requests.yaml');
 
-const Name = v.pipe(v.string(), v.regex(/^[a-z0-9_]+$/));
+const Name = v.pipe(v.string(), v.regex(/^\w+$/));
 const List = v.array(
   v.strictObject({
     module: Name,

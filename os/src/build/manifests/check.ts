@@ -27,7 +27,11 @@ export interface Findings {
   readonly warnings: readonly string[];
 }
 
-const faulty = (...faults: readonly Fault[]): Judgement => ({ faults, warning: undefined });
+const faulty = (...faults: readonly Fault[]): Judgement => ({
+  faults,
+  warning: undefined,
+  notes: [],
+});
 
 /** Adds the lines of faults and sorts by them; of a place only the first fault stays. */
 function placed(faults: readonly Fault[], lineOf: (path: string) => number | undefined): Fault[] {
@@ -50,11 +54,11 @@ function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined):
     const cause = `is ${given.join(' ') || 'missing'}, must be v1 Pod`;
     return faulty({ path: 'kind', cause, advice: 'kubelet starts pods only' });
   }
-  const { faults, warning } = judge(value, policy);
+  const { faults, ...others } = judge(value, policy);
   const isKnown = faults.some(({ cause }) => cause.startsWith('refers to'));
   // kubelet names no place of what a pod refers to.
-  const others = kubeletFaults(value, verdict).filter(({ path }) => !isKnown || path !== 'spec');
-  return { faults: [...faults, ...others], warning };
+  const kubelets = kubeletFaults(value, verdict).filter(({ path }) => !isKnown || path !== 'spec');
+  return { ...others, faults: [...faults, ...kubelets] };
 }
 
 const NO_TEXT = '\u{FFFD}';
@@ -72,8 +76,9 @@ function judgeManifest(
     return faulty({ path: '', cause: 'is not text in UTF-8', advice: 'save it as UTF-8', line });
   }
   if (parsed.faults !== undefined) return faulty(...parsed.faults);
-  const { faults, warning } = judgePod(parsed.value, policy, verdict);
-  return { faults: placed(faults, parsed.lineOf), warning };
+  const { faults, warning, notes } = judgePod(parsed.value, policy, verdict);
+  const { lineOf } = parsed;
+  return { faults: placed(faults, lineOf), warning, notes: placed(notes, lineOf) };
 }
 
 /** What files have taken: names on the node and pods, each with the first file that has it. */
@@ -118,13 +123,16 @@ export function checkManifests(files: readonly ManifestFile[], rules: Rules): Fi
       return { file: name, ...faulty({ path: '', cause, advice: 'rename it or move it away' }) };
     }
     const parsed = parseManifest(text);
-    const { faults, warning } = judgeManifest(text, parsed, policy, verdicts[index]);
+    const { faults, ...worth } = judgeManifest(text, parsed, policy, verdicts[index]);
     const others = [...(isFolder ? taken.name(name) : []), ...taken.pod(parsed, name)];
-    return { file: name, warning, faults: [...faults, ...others] };
+    return { file: name, ...worth, faults: [...faults, ...others] };
   });
   return {
     faults: judged.flatMap(({ file, faults }) => faults.map((fault) => ({ file, ...fault }))),
-    warnings: judged.flatMap(({ warning }) => warning ?? []),
+    warnings: judged.flatMap(({ file, warning, notes }) => [
+      ...(warning === undefined ? [] : [warning]),
+      ...notes.map((note) => faultLine(file, note)),
+    ]),
   };
 }
 

@@ -16,6 +16,9 @@ const OCTAL: ScalarTag = {
   resolve: (text) => Number.parseInt(text.replace('0o', '').replaceAll('_', ''), 8),
 };
 
+/** Turns off the reader's limit of aliases, which counts a hundred short ones as too many. */
+export const UNLIMITED = -1;
+
 /**
  * Puts the fields of what is merged into a map. Kubernetes' reader does it in the order of the text: a merged field
  * replaces one that stands before `<<`. Of several maps the first wins.
@@ -25,7 +28,8 @@ function mergeInto(document: Document, into: unknown, from: unknown): void {
   const merged = resolve(from);
   for (const item of isSeq(merged) ? merged.items.toReversed() : [merged]) {
     const map = resolve(item);
-    if (isMap(map) && isRecord(into)) Object.assign(into, map.toJS(document));
+    if (isMap(map) && isRecord(into))
+      Object.assign(into, map.toJS(document, { maxAliasCount: UNLIMITED }));
   }
 }
 

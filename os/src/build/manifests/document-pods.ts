@@ -15,8 +15,9 @@ const Pods = v.pipe(
 );
 
 /**
- * Returns a line for each fault for which kubelet or the node would refuse a static pod of a document, and warnings:
- * what a pod can do beyond an ordinary one is the document's own business.
+ * Returns a line for each fault for which kubelet would refuse a static pod of a document or not run it, and warnings:
+ * what a pod can do beyond an ordinary one, and which of its fields have no or another effect here, is the document's
+ * own business.
  */
 export async function checkDocumentPods(
   progress: Progress,

@@ -1,19 +1,24 @@
 import {
+  type Alias,
   type Document,
+  isAlias,
+  isCollection,
+  isPair,
   isScalar,
   LineCounter,
+  type Node,
   parseAllDocuments,
   visit,
   type YAMLError,
 } from 'yaml';
 
-import { DIALECT } from './dialect.ts';
+import { DIALECT, UNLIMITED } from './dialect.ts';
 import { type Fault, isRecord } from './fault.ts';
 import { lineOf } from './place.ts';
 import { causeOf } from './yaml-faults.ts';
 
-/** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. */
-const MAX_ALIASES = 100;
+/** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. No pod has as many values. */
+const MAX_VALUES = 1_000_000;
 
 /** Leaves out fields that are null, which Kubernetes' programs write for "not given". */
 export function withoutNulls(value: unknown): unknown {
@@ -57,17 +62,48 @@ function jsonFault(text: string): string | undefined {
   }
 }
 
-/** Returns the offset of an alias whose anchor is not set before it. */
-function danglingAlias(document: Document): number | undefined {
-  let found: number | undefined;
+/** Returns what each alias of a document stands for: the last part before it with its anchor, or nothing. */
+function targetsOf(document: Document): Map<Alias, Node | undefined> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Alias, Node | undefined>();
   visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) !== undefined) return undefined;
-      found = alias.range?.[0];
-      return visit.BREAK;
+    Node(_, node) {
+      if (isAlias(node)) targets.set(node, anchors.get(node.source));
+      else if (node.anchor !== undefined) anchors.set(node.anchor, node);
     },
   });
-  return found;
+  return targets;
+}
+
+function partsOf(node: unknown): readonly unknown[] {
+  if (isPair(node)) return [node.key, node.value];
+  return isCollection(node) ? node.items : [];
+}
+
+/** Counts the values of a part in which each alias is what it stands for. A part that holds itself has no end. */
+function sizeOf(part: unknown, targets: Map<Alias, Node | undefined>): number {
+  const known = new Map<unknown, number>();
+  const measure = (from: unknown): number => {
+    const node = isAlias(from) ? targets.get(from) : from;
+    const before = known.get(node);
+    if (before !== undefined) return before;
+    known.set(node, Number.POSITIVE_INFINITY);
+    const size = partsOf(node).reduce<number>((sum, item) => sum + measure(item), 1);
+    known.set(node, size);
+    return size;
+  };
+  return measure(part);
+}
+
+/** Returns what is wrong with the aliases of a document. */
+function aliasFault(document: Document, line: (offset: number) => number): Parsed | undefined {
+  const targets = targetsOf(document);
+  for (const [alias, target] of targets)
+    if (target === undefined)
+      return failed('has an alias whose anchor is not set before it', line(alias.range?.[0] ?? 0));
+  if (targets.size > 0 && sizeOf(document.contents, targets) > MAX_VALUES)
+    return failed('repeats itself by aliases until it is too large');
+  return undefined;
 }
 
 /** Parses the text of a manifest, which holds one document. Separators without a document after them do not count. */
@@ -97,13 +133,10 @@ export function parseManifest(text: string): Parsed {
     );
   const noJson = jsonFault(text);
   if (noJson !== undefined) return failed(noJson, 1, 'begin with apiVersion');
-  const dangling = danglingAlias(first);
-  if (dangling !== undefined)
-    return failed('has an alias whose anchor is not set before it', line(dangling));
-  try {
-    const value = withoutNulls(first.toJS({ maxAliasCount: MAX_ALIASES }));
-    return { value, lineOf: (path) => lineOf(first, lines, path) };
-  } catch {
-    return failed('repeats itself by aliases until it is too large');
-  }
+  const fault = aliasFault(first, line);
+  if (fault !== undefined) return fault;
+  return {
+    value: withoutNulls(first.toJS({ maxAliasCount: UNLIMITED })),
+    lineOf: (path) => lineOf(first, lines, path),
+  };
 }

@@ -87,7 +87,7 @@ export const CABLE_ASSERTIONS: readonly Assertion[] = [
           'it named a server, which INIT-REBOOT does not',
         );
       }
-      await kubectl.call(['wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=120s']);
+      await kubectl.wait(['wait', '--for=condition=Ready', `node/${nodeName}`]);
       await kubectl.call(['delete', 'pod', pod, '--wait=false']);
       return `${NODE_ADDRESS} stayed; ${requests.length} request, no discover`;
     },

@@ -35,6 +35,8 @@ function debugPod(name: string, { nodeName, command, ...rest }: DebugPod): unkno
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: 1,
       tolerations: [{ operator: 'Exists' }],
+      // Kubelet refuses other pods for minutes after a full disk.
+      priorityClassName: 'system-node-critical',
       containers: [
         {
           name: 'debug',
@@ -66,7 +68,7 @@ export async function runOnHost(kubectl: Kubectl, pod: DebugPod): Promise<string
   const name = await startOnHost(kubectl, pod);
   try {
     // Not the pod's phase, which stays Running until kubelet has cleaned up after the container.
-    await kubectl.call(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`, '--timeout=90s']);
+    await kubectl.wait(['wait', `--for=jsonpath={${EXIT_CODE}}`, `pod/${name}`]);
     const exitCode = await kubectl.call(['get', 'pod', name, '-o', `jsonpath={${EXIT_CODE}}`]);
     const output = await kubectl.call(['logs', name]);
     if (exitCode.trim() === '0') return output;

@@ -16,7 +16,7 @@ const KNOWN: readonly KnownExecutable[] = [
   {
     path: /^\/bin\/(?:containerd|containerd-shim-runc-v2|init|kubelet|runc)$/,
     kind: 'program',
-    why: 'the host’s programs; mount and umount are links to init',
+    why: 'the host’s programs; the other names in /bin are links to init',
   },
   { path: inLayer('pause'), kind: 'program', why: 'keeps the namespaces of a pod' },
   { path: inLayer('bin/bun'), kind: 'program', why: 'the runtime of the agents' },

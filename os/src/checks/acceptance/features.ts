@@ -7,7 +7,8 @@ import { type Results, askedOnce } from './guest.ts';
  */
 const FEATURES = [
   'dummy', 'address', 'vlan', 'vxlan', 'geneve', 'wireguard', 'bridge', 'veth', 'ipvlan', 'macvlan', 'ipip', 'tap',
-  'qdisc fq', 'qdisc tbf', 'bpf on traffic control', 'bpf on the driver (XDP)',
+  'qdisc fq', 'qdisc tbf', 'bpf on traffic control', 'bpf on the driver (XDP)', 'routes through segments',
+  'password of a TCP connection', 'multicast routing', 'multicast routing (IPv6)',
   'nftables table, chains and set', 'nftables rules', 'iptables-nft matches', 'iptables-nft targets', 'ip sets',
   'IPVS service', 'IPVS schedulers',
   'bpf programs of Cilium’s kinds', 'bpf programs of watchers’ kinds', 'bpf maps', 'bpf at sockets of a control group',
@@ -16,16 +17,26 @@ const FEATURES = [
   'bpf at a security hook',
   'overlay', 'fuse', 'user namespace for root (hostUsers: false)', 'dm-crypt', 'loop device', 'file systems',
   'control group controllers', 'pressure figures', 'seccomp notifications', 'BBR congestion control', 'bridge netfilter',
-  'connection tracking', 'IPsec', 'WireGuard settings', 'kernel types (BTF)',
+  'connection tracking', 'IPsec', 'WireGuard settings', 'kernel types (BTF)', 'files that a program guards',
+  'input and output of a process', 'equal pages of programs', 'memory that is plugged in',
 ] as const; // prettier-ignore
 
 /** What makes the kernel ask for a module that is loaded then. Debian's kernel starts no program of this name. */
 const FIRST_USE = [
   'loopback', 'NFS 3', 'NFS 4', 'SMB', 'signature of SMB', 'encryption of SMB', 'XFS', 'CephFS', 'iSCSI', 'NVMe over TCP',
-  'LVM snapshot', 'LVM thin pool', 'multipath', 'vhost-net', 'vhost-vsock', 'vrf', 'sit', 'gretap', 'macvtap',
-  'tunnels in UDP', 'Open vSwitch', 'netem', 'flower', 'sockets of TCP', 'sockets of UDP', 'TLS by the kernel',
-  'raw table of iptables-legacy', 'node of a device',
+  'LVM snapshot', 'LVM thin pool', 'multipath', 'vhost-net', 'vhost-vsock', 'vrf', 'sit', 'gretap', 'ip6gretap', 'macvtap',
+  'tunnels in UDP', 'Open vSwitch', 'netem', 'flower', 'actions of filters', 'link of IPsec', 'signatures by IPsec',
+  'signatures by IPsec (IPv6)', 'sockets of TCP', 'sockets of UDP', 'sockets between programs', 'sockets on links',
+  'end of a socket', 'TLS by the kernel', 'raw table of iptables-legacy', 'target TRACE of iptables-legacy',
+  'node of a device',
 ].map((name) => `first use: ${name}`); // prettier-ignore
+
+/** What a pod in mode `rare` tries: features of modules that only a machine with modules.erofs has. */
+export const RARE_FEATURES = [
+  'first use: Btrfs', 'first use: LVM on several disks', 'first use: LVM to another disk',
+  'first use: LVM with a cache', 'first use: LVM with a cache of writes', 'first use: LVM with checksums',
+  'first use: labels of MPLS', 'first use: rare kinds of sets', 'disks that a program serves',
+]; // prettier-ignore
 
 type Feature = (typeof FEATURES)[number];
 

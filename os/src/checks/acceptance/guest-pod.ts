@@ -66,11 +66,7 @@ export async function createGuest(kubectl: Kubectl, guest: GuestPod): Promise<vo
 }
 
 /** Deletes the pod and its program; `wait` returns when kubelet has taken the pod away. */
-export const deleteGuest = (kubectl: Kubectl, name: string, wait?: 'wait'): Promise<string> =>
-  kubectl.call([
-    'delete',
-    'pod,configmap',
-    name,
-    wait === undefined ? '--wait=false' : '--timeout=110s',
-    '--ignore-not-found',
-  ]);
+export async function deleteGuest(kubectl: Kubectl, name: string, wait?: 'wait'): Promise<void> {
+  const args = ['delete', 'pod,configmap', name, '--ignore-not-found'];
+  await (wait === undefined ? kubectl.call([...args, '--wait=false']) : kubectl.wait(args));
+}

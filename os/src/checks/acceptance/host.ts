@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+
 import type { HostFacts, HostProcess } from '../../../guest/src/host-facts.ts';
 import { demand, type Assertion } from './assertion.ts';
 import { reasonFor } from './executables.ts';
@@ -7,6 +9,7 @@ const BIN = [
   'containerd',
   'containerd-shim-runc-v2',
   'init',
+  'journalctl',
   'kubelet',
   'modprobe',
   'mount',
@@ -15,6 +18,8 @@ const BIN = [
 ];
 const HOST_PROGRAMS = ['/bin/containerd', '/bin/init', '/bin/kubelet'];
 const LOOKS = 4;
+/** A part of the host that init could not prepare: the node goes on without it. */
+const UNPREPARED = /^init: .*"ev":"(?:host|sysctl)\.failed"/;
 /** docs/host-api.md section 8. */
 const INITRAMFS_FILE = '/root.erofs';
 const SHIM = '/bin/containerd-shim-runc-v2';
@@ -31,6 +36,17 @@ const isBare = (processes: readonly HostProcess[]): boolean =>
 
 export const HOST_ASSERTIONS: readonly Assertion[] = [
   {
+    name: 'init prepared every part of the host',
+    check: async ({ machine }) => {
+      const lines = (await readFile(machine.file('hostLogs'), 'utf8')).split('\n');
+      const started = lines.filter((line) => line.startsWith('init: '));
+      demand(started.length > 0, 'the host’s log has no line of init');
+      const failed = started.filter((line) => UNPREPARED.test(line));
+      demand(failed.length === 0, failed.join('\n'));
+      return `${started.length} lines of init`;
+    },
+  },
+  {
     name: 'the host runs init, containerd and kubelet, and nothing else',
     check: async ({ lookAtHost }) => {
       let found = hostProcesses(await lookAtHost());
@@ -43,7 +59,7 @@ export const HOST_ASSERTIONS: readonly Assertion[] = [
     },
   },
   {
-    name: '/bin has the seven names',
+    name: '/bin has the nine names',
     check: async ({ lookAtHost }) => {
       const { bin } = await lookAtHost();
       demand(bin.join(' ') === BIN.join(' '), `it has ${bin.join(', ')}`);

@@ -14,15 +14,11 @@ const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const ORDER_REBOOT = 0x06;
 const BOOT_DEADLINE_MS = 300_000;
 const READY_DEADLINE_MS = 300_000;
-/**
- * Kubelet refuses other pods, and so the one that looks, for five minutes after it last saw the disk full. A slow
- * machine lets it see that before the disk is cleaned up.
- */
-const PODS_DEADLINE_MS = 600_000;
+const PODS_DEADLINE_MS = 300_000;
 
 const BUTTON_DEADLINE_MS = 10_000;
-/** Ten seconds for pods to prepare, plus the deadlines of all steps. */
-const STOP_DEADLINE_MS = 90_000;
+/** Ten seconds for pods to prepare, kubelet's 90 s and 15 s for ending pods, and the deadlines of all other steps. */
+const STOP_DEADLINE_MS = 240_000;
 const OFF_DEADLINE_MS = 10_000;
 
 const Node = v.object({

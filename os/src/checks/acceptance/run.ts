@@ -20,6 +20,7 @@ import { HARDENED_ASSERTIONS } from './hardened.ts';
 import { HOST_ASSERTIONS } from './host.ts';
 import { KUBELET_ASSERTIONS } from './kubelet-restart.ts';
 import { LIMIT_ASSERTIONS } from './limits.ts';
+import { LOG_ASSERTIONS, LOGS_OF_THE_BOOT_BEFORE } from './logs.ts';
 import { MODULE_ASSERTIONS } from './modules.ts';
 import { PROBE_ASSERTIONS } from './probes.ts';
 import { PODS_AFTER_REBOOT, POWER_BUTTON, REBOOT } from './reboot.ts';
@@ -39,6 +40,7 @@ export const ATTACKED = { scsi: true, emptyDisk: VOLUME } as const;
 export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...STORE_ASSERTIONS,
   ...STATIC_POD_ASSERTIONS,
+  ...LOG_ASSERTIONS,
   ...LIMIT_ASSERTIONS,
   ...HOST_ASSERTIONS,
   ...WORKLOAD_ASSERTIONS,
@@ -54,6 +56,7 @@ export const NODE_ASSERTIONS: readonly Assertion[] = [
   ...MEDIA_OFFERS,
   REBOOT,
   PODS_AFTER_REBOOT,
+  LOGS_OF_THE_BOOT_BEFORE,
   ...MEDIA_REFUSALS,
   POWER_BUTTON,
   MEDIA_TRACES,

@@ -9,8 +9,7 @@ import { ATTACKED, runAcceptance } from './run.ts';
 
 /** `kios up --once`: starts a node, checks the acceptance list and leaves nothing running. */
 export async function upOnce(context: CommandContext, options: UpOptions): Promise<void> {
-  using _ = await claimLab();
-  await down(context.progress, { purge: true });
+  using _ = await claimLab(context.progress);
   const started = await bringUp(context, labMachine(), { ...options, ...ATTACKED });
   for (const line of formatTable(phaseRows(started.phases))) context.print(line);
   await runAcceptance(context, started);

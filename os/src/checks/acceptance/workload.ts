@@ -111,7 +111,7 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     check: async ({ kubectl }) => {
       const command = await scriptCommand('serve', { port: PORT, greeting: GREETING });
       await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(deployment(command)) });
-      await kubectl.call(['rollout', 'status', `deployment/${NAME}`, '--timeout=110s']);
+      await kubectl.wait(['rollout', 'status', `deployment/${NAME}`]);
       const [first, second] = await replicas(kubectl);
       return `${first.name} ${first.ip}, ${second.name} ${second.ip}`;
     },
@@ -130,14 +130,14 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     check: async ({ kubectl }) => {
       const command = await scriptCommand('serve', { port: PORT, greeting: GREETING });
       await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(doorPod(command)) });
-      await kubectl.call(['wait', '--for=condition=Ready', `pod/${DOOR}`, '--timeout=110s']);
+      await kubectl.wait(['wait', '--for=condition=Ready', `pod/${DOOR}`]);
       const [{ name, hostIp }] = await replicas(kubectl);
       const address = `${hostIp}:${HOST_PORT}`;
       for (const from of [name, DOOR]) {
         const reply = await greet(kubectl, from, address);
         demand(reply === DOOR, `${from} got ${reply} from ${address}`);
       }
-      await kubectl.call(['delete', 'pod', DOOR, '--timeout=110s']);
+      await kubectl.wait(['delete', 'pod', DOOR]);
       const after = await greet(kubectl, name, address).catch(() => 'nothing');
       demand(after === 'nothing', `${name} still got ${after} from ${address}`);
       return address;
@@ -148,7 +148,7 @@ export const WORKLOAD_ASSERTIONS: readonly Assertion[] = [
     check: async ({ kubectl }) => {
       const pod = ownUsersPod(await scriptCommand('stay', { seconds: 600 }));
       await kubectl.call(['apply', '-f', '-'], { input: JSON.stringify(pod) });
-      await kubectl.call(['wait', '--for=condition=Ready', `pod/${OWN_USERS}`, '--timeout=110s']);
+      await kubectl.wait(['wait', '--for=condition=Ready', `pod/${OWN_USERS}`]);
       // A file of a layer that all agents share, and one of the agent's own.
       const owners = await scriptCommand('owners', { files: [RUNTIME, AGENT_FILE] });
       const output = await kubectl.call(['exec', OWN_USERS, '-c', 'several', '--', ...owners]);

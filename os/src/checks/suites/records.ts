@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -6,6 +6,7 @@ import { sha256 } from '../../workstation/digest.ts';
 import { repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
 import { importsOf } from './imports.ts';
+import { fileOf, GUEST_SUITES } from './suites.ts';
 
 /** Everything of the repository that the build puts into the image or that decides how it does so. */
 const IMAGE = [
@@ -15,6 +16,7 @@ const IMAGE = [
   'os/esp',
   'os/kernel',
   'os/manifest-policy.yaml',
+  'os/profile',
   'os/rootfs',
   'os/src/build',
   'os/upstream',
@@ -29,9 +31,13 @@ const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
 const READ: Readonly<Record<string, readonly string[]>> = {
   'custom-bootstrap': ['examples/bootstrap-custom', 'os/test/support/azure-disc.iso.gz'],
   'device-links': ['init/internal/devlinks'],
+  lifecycle: ['examples/lifecycle'],
+  logs: ['examples/node-logs'],
+  look: ['examples/monitoring'],
   'own-kernel': [
     'agents/chrony-config/test',
     'agents/dhcp/test',
+    'agents/modloader/test',
     'packages/netlink/test',
     'os/src/checks/suites/programs.ts',
   ],
@@ -39,17 +45,11 @@ const READ: Readonly<Record<string, readonly string[]>> = {
 /** Decides whether a suite runs, not what it finds. */
 const RECORDING = ['os/src/checks/suites', 'os/test/support/recorded.ts'];
 
-const SUITES = 'os/test/e2e';
-const fileOf = (suite: string): string => `${SUITES}/${suite}.test.ts`;
-
 /** Runs always: it tells whether the image of this very commit boots, joins and holds. */
 const SMOKE = 'acceptance';
 
-/** The suites that boot the image, named after their files, without the one that always runs. */
-export const RECORDED_SUITES: readonly string[] = readdirSync(path.join(repository, SUITES))
-  .filter((name) => name.endsWith('.test.ts'))
-  .map((name) => path.basename(name, '.test.ts'))
-  .filter((suite) => suite !== SMOKE);
+/** The suites that boot the image, without the one that always runs. */
+export const RECORDED_SUITES = GUEST_SUITES.filter((suite) => suite !== SMOKE);
 
 const isInside = (inputs: readonly string[], file: string): boolean =>
   inputs.some((input) => file === input || file.startsWith(`${input}/`));

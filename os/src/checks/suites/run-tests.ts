@@ -16,7 +16,7 @@ import { unacceptedSkips } from './accepted-skips.ts';
 import { programsFor } from './programs.ts';
 import { add, type Counts, formatCounts, NONE, ONE_FAILED } from './results.ts';
 import { runCommand, runScript, type RunScriptOptions, type ScriptOutcome } from './run-script.ts';
-import { EXCLUSIVE, BACKGROUND, SCRIPTS, type SuiteName } from './suites.ts';
+import { BACKGROUND, EXCLUSIVE, fileOf, SCRIPTS, type SuiteName } from './suites.ts';
 import { findScripts, type TestScript } from './workspaces.ts';
 
 /** Checks beside the tests that must pass too; turbo skips unchanged ones. */
@@ -176,15 +176,35 @@ async function runSuites(
   }
 }
 
-/** Runs the suites to their end even when some fail, and ends with one line of counts. */
+/** Runs suites on guests by their names, whatever their records say. */
+async function runGuests(
+  names: readonly string[],
+  env: Readonly<Record<string, string>>,
+  run: TestRun,
+): Promise<void> {
+  for (const { title, cwd, command } of await findScripts(EXCLUSIVE))
+    for (const name of names) {
+      const file = path.relative(cwd, path.join(repository, fileOf(name)));
+      const script = { title: `${title} ${name}`, cwd, command: `${command} ${file}` };
+      const asked = { ...env, KIOS_RUN_RECORDED: 'always' };
+      await run.stage(script.title, asked, (options) => runScript(script, options));
+    }
+}
+
+/**
+ * Runs the suites to their end even when some fail, and ends with one line of counts. With `guests`, of what boots the
+ * image only these run.
+ */
 export async function runTests(
   context: CommandContext,
   suites: readonly SuiteName[],
+  guests: readonly string[] = [],
 ): Promise<void> {
   const run = new TestRun(context);
   try {
     const env = await environmentFor(suites, context.progress);
-    await runSuites(suites, env, run, context.progress);
+    if (guests.length > 0) await runGuests(guests, env, run);
+    else await runSuites(suites, env, run, context.progress);
   } catch (error) {
     run.fail('set-up', error);
   }

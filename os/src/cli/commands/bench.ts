@@ -2,11 +2,22 @@ import type { CommandModule } from 'yargs';
 
 import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
   json: boolean;
   baseline: boolean;
   kernel: KernelName | undefined;
+  memory: string | undefined;
+}
+
+const LEAST_MIB = 256;
+
+/** Reads sizes of memory in MiB, separated by commas. */
+function sizesOf(list: string): number[] {
+  const sizes = list.split(',').map(Number);
+  if (sizes.every((size) => Number.isInteger(size) && size >= LEAST_MIB)) return sizes;
+  throw new Error(`--memory needs sizes in MiB, ${LEAST_MIB} or more, as in 512,2048: ${list}`);
 }
 
 interface BootstrapArgs {
@@ -31,11 +42,7 @@ const bootstrapBench = (context: CommandContext): CommandModule<unknown, Bootstr
   describe: 'Measure how long the bootstrap agent takes from lease to cluster, and what it uses',
   builder: (args) =>
     args
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('rounds', {
         type: 'number',
         default: 9,
@@ -58,11 +65,7 @@ const modulesBench = (context: CommandContext): CommandModule<unknown, ModulesAr
   describe: 'Compare the module loader with kmod, and measure its start and memory on a node',
   builder: (args) =>
     args
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the result as one JSON object',
-      })
+      .option('json', jsonOption)
       .option('rounds', {
         type: 'number',
         default: 9,
@@ -80,58 +83,64 @@ const modulesBench = (context: CommandContext): CommandModule<unknown, ModulesAr
   },
 });
 
+const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> => ({
+  command: 'boot',
+  describe: 'Boot the built image on an emulated processor of exactly 1 GIPS and print the phases',
+  builder: (boot) =>
+    boot
+      .option('json', jsonOption)
+      .option('baseline', {
+        type: 'boolean',
+        default: false,
+        describe: 'Also measure Debian with systemd, running the same programs and pod',
+      })
+      .option('kernel', {
+        choices: KERNELS,
+        describe: 'Kernel to measure; without it each of them',
+      })
+      .option('memory', {
+        type: 'string',
+        describe: 'Boot with each of these sizes of memory (MiB) instead',
+      })
+      .conflicts('memory', 'baseline')
+      .check(({ memory }) => memory === undefined || sizesOf(memory).length > 0)
+      .example('$0 bench boot --kernel kios', 'Measure our own kernel only')
+      .example('$0 bench boot --memory 512,2048,16384', 'See how boot grows with memory'),
+  handler: async ({ json, baseline, kernel, memory }) => {
+    if (memory !== undefined) {
+      const { benchBootMemory } = await import('../../bench/boot-memory.ts');
+      return benchBootMemory(context, { json, kernel, sizesMiB: sizesOf(memory) });
+    }
+    const { benchBoot } = await import('../../bench/boot.ts');
+    await benchBoot(context, { json, baseline, kernel });
+  },
+});
+
+const dhcpBench = (context: CommandContext): CommandModule<unknown, DhcpArgs> => ({
+  command: 'dhcp',
+  describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one link; needs root',
+  builder: (dhcp) =>
+    dhcp
+      .option('json', jsonOption)
+      .option('rounds', {
+        type: 'number',
+        default: 15,
+        describe: 'Number of times each client starts',
+      })
+      .example('$0 bench dhcp --rounds 3', 'Compare them quickly'),
+  handler: async ({ json, rounds }) => {
+    const { benchDhcp } = await import('../../bench/dhcp.ts');
+    await benchDhcp(context, { json, rounds });
+  },
+});
+
 export const benchCommand = (context: CommandContext): CommandModule => ({
   command: 'bench',
   describe: 'Measure boot time, memory and the agents',
   builder: (args) =>
     args
-      .command<BootArgs>({
-        command: 'boot',
-        describe:
-          'Boot the built image on an emulated processor of exactly 1 GIPS and print the phases',
-        builder: (boot) =>
-          boot
-            .option('json', {
-              type: 'boolean',
-              default: false,
-              describe: 'Print the result as one JSON object',
-            })
-            .option('baseline', {
-              type: 'boolean',
-              default: false,
-              describe: 'Also measure Debian with systemd, running the same programs and pod',
-            })
-            .option('kernel', {
-              choices: KERNELS,
-              describe: 'Kernel to measure; without it each of them',
-            })
-            .example('$0 bench boot --kernel kios', 'Measure our own kernel only'),
-        handler: async ({ json, baseline, kernel }) => {
-          const { benchBoot } = await import('../../bench/boot.ts');
-          await benchBoot(context, { json, baseline, kernel });
-        },
-      })
-      .command<DhcpArgs>({
-        command: 'dhcp',
-        describe: 'Compare the DHCP agent with dhcpcd, udhcpc and dhclient on one link; needs root',
-        builder: (dhcp) =>
-          dhcp
-            .option('json', {
-              type: 'boolean',
-              default: false,
-              describe: 'Print the result as one JSON object',
-            })
-            .option('rounds', {
-              type: 'number',
-              default: 15,
-              describe: 'Number of times each client starts',
-            })
-            .example('$0 bench dhcp --rounds 3', 'Compare them quickly'),
-        handler: async ({ json, rounds }) => {
-          const { benchDhcp } = await import('../../bench/dhcp.ts');
-          await benchDhcp(context, { json, rounds });
-        },
-      })
+      .command(bootBench(context))
+      .command(dhcpBench(context))
       .command(bootstrapBench(context))
       .command(modulesBench(context))
       .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp, modules'),

@@ -86,10 +86,10 @@ export const conformanceCommand = (
       .option('again', {
         type: 'boolean',
         default: false,
-        describe: 'Also run the specs that passed in an earlier run of the same image',
+        describe: 'Also run the specs that have a result of the same image: passed, failed or skipped',
       })
       .example([
-        ['$0 conformance', 'Run all that a node must pass; an interrupted run goes on'],
+        ['$0 conformance', 'Run all that a node must pass and that has no result yet'],
         ['$0 conformance --slice 3/20', 'Run a twentieth of it'],
         [String.raw`$0 conformance --nodes 2 --focus '\[Conformance\]'`, 'Run what a cluster must pass'],
         ['$0 conformance --focus Probing --list', 'Print the specs about probes'],

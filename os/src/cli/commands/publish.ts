@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import { KIOS } from '../../build/versions.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ARCHES, type Arch } from '../../workstation/paths.ts';
+import { jsonOption } from './json-option.ts';
 
 interface PublishArgs {
   registry: string;
@@ -11,6 +12,7 @@ interface PublishArgs {
   pin: string | undefined;
   'sign-key': string | undefined;
   ca: string | undefined;
+  toolbox: boolean;
   json: boolean;
 }
 
@@ -43,20 +45,23 @@ export const publishCommand = (context: CommandContext): CommandModule<unknown, 
         type: 'string',
         describe: 'Certificates of the authority of a private registry',
       })
-      .option('json', {
+      .option('toolbox', {
         type: 'boolean',
         default: false,
-        describe: 'Print the result as one JSON object',
+        describe: 'Also send the toolbox, an image for kubectl debug node (docs/inspect.md)',
       })
+      .option('json', jsonOption)
       .example('$0 publish registry.example/kios', 'Send what dist/ has, as docker login allows')
       .example(
         '$0 publish registry.example/kios --pin pinned --sign-key key.pem',
         'Sign it, and write manifests that use it',
       )
+      .example('$0 publish registry.example/kios --toolbox', 'Send programs to look at nodes too')
       .epilogue('docs/publish.md tells what is sent and how to verify it.'),
-  handler: async ({ registry, arch = [], 'sign-key': signKey, json, tag, pin, ca }) => {
+  handler: async ({ registry, arch = [], 'sign-key': signKey, json, tag, pin, ca, toolbox }) => {
     const { publish } = await import('../../publish/publish.ts');
-    const result = await publish(context, { to: registry, tag, arches: arch, pin, signKey, ca });
+    const wanted = { to: registry, tag, arches: arch, pin, signKey, ca, toolbox };
+    const result = await publish(context, wanted);
     if (json) context.print(JSON.stringify(result));
     else for (const { reference } of result.images) context.print(reference);
   },

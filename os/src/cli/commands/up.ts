@@ -9,7 +9,7 @@ interface UpArgs {
   once: boolean;
   memory: number;
   cpus: number;
-  kernel: KernelName;
+  kernel: KernelName | undefined;
   offer: number[];
 }
 
@@ -26,7 +26,11 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
       })
       .option('memory', { type: 'number', default: 2048, describe: 'Memory of the node in MiB' })
       .option('cpus', { type: 'number', default: 2, describe: 'Number of processors of the node' })
-      .option('kernel', kernelOption)
+      .option('kernel', {
+        ...kernelOption,
+        default: undefined,
+        defaultDescription: 'kios; without --once, debian as long as kios is not built',
+      })
       .option('offer', {
         type: 'number',
         array: true,
@@ -51,7 +55,8 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
       .example('$0 up --offer 5000', 'Let the node pull from a registry on this workstation')
       .example('$0 up --once', 'Prove that this checkout works and leave nothing running'),
   handler: async ({ once, memory, cpus, kernel, offer }) => {
-    const options = { memoryMiB: memory, cpus, kernel, offer };
+    const chosen = kernel === undefined ? {} : { kernel };
+    const options = { memoryMiB: memory, cpus, ...chosen, offer };
     if (once) {
       const { upOnce } = await import('../../checks/acceptance/up-once.ts');
       await upOnce(context, options);

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { tailFile } from '../../workstation/tail-file.ts';
 import { type Emulator, openEmulator } from './emulator.ts';
 import { splitFlags } from './flags.ts';
-import { PLATFORMS } from './platform.ts';
+import { machineFlags } from './platform.ts';
 
 export const ACCELERATORS = ['kvm', 'tcg'] as const;
 export type Accelerator = (typeof ACCELERATORS)[number];
@@ -41,7 +41,7 @@ async function firmwareRunsUnderKvm({ command, firmware }: Emulator): Promise<bo
         ...first,
         ...splitFlags([
           '-accel kvm',
-          ...PLATFORMS.amd64.flags,
+          ...machineFlags('amd64'),
           '-m 256',
           '-nodefaults',
           '-no-user-config',

@@ -1,7 +1,7 @@
 import type { Arch } from '../../workstation/paths.ts';
 import type { Accelerator } from './accelerator.ts';
 import { splitFlags } from './flags.ts';
-import { type Firmware, PLATFORMS } from './platform.ts';
+import { type Firmware, machineFlags } from './platform.ts';
 
 /**
  * What a machine starts from in place of its disk, which it then does not have: `cd`, the disk's file in a CD drive;
@@ -30,6 +30,8 @@ export interface MachineSpec {
   readonly firmware: Pick<Firmware, 'code'>;
   readonly memoryMiB: number;
   readonly cpus: number;
+  /** QEMU's model of the processor, in place of the platform's. */
+  readonly processor?: string;
   /** Port of 127.0.0.1 on the workstation that reaches the guest's kubelet. */
   readonly kubeletPort: number;
   /** Words added to the kernel command line. */
@@ -79,6 +81,7 @@ export const MACHINE_FILES = {
   networkLog: 'network.log',
   qmp: 'qmp.sock',
   screen: 'screen.ppm',
+  memory: 'memory.bin',
 } as const;
 
 const FILES = MACHINE_FILES;
@@ -200,7 +203,7 @@ const commandLine = (words: readonly string[]): string[] =>
 export const qemuArguments = (spec: MachineSpec): string[] =>
   splitFlags([
     '-name kios',
-    ...PLATFORMS[spec.arch].flags,
+    ...machineFlags(spec.arch, spec.processor),
     `-accel ${spec.accelerator}`,
     `-smp ${spec.cpus}`,
     `-m ${spec.memoryMiB}`,

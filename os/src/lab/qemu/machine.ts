@@ -12,12 +12,14 @@ import { openEmulator } from './emulator.ts';
 import { launchQemu } from './launch.ts';
 import { clearMachine, machineUuid } from './machine-uuid.ts';
 import { ownNetwork } from './own-network.ts';
+import { PLATFORMS } from './platform.ts';
 import { qmp } from './qmp.ts';
 import { growCard, loadPi, piArguments, USB_CARD } from './raspberry-pi.ts';
 import { writeSeed, type Seed } from './seed.ts';
 
 const STATE_FILE = 'machine.json';
 const QUIT_DEADLINE_MS = 5000;
+const SAVE_DEADLINE_MS = 120_000;
 
 const Process = { pid: v.number(), startTicks: v.string() };
 const State = v.object({
@@ -147,6 +149,14 @@ export class Machine {
     const filename = MACHINE_FILES.screen;
     await qmp(this.dir, MACHINE_FILES.qmp, 'screendump', { filename });
     return readFile(this.file('screen'));
+  }
+
+  /** Writes the memory of the running machine, which was started with so much, to a file, and returns its path. */
+  async saveMemory(memoryMiB: number): Promise<string> {
+    const filename = MACHINE_FILES.memory;
+    const area = { val: PLATFORMS[this.arch].memoryStart, size: memoryMiB * 2 ** 20, filename };
+    await qmp(this.dir, MACHINE_FILES.qmp, 'pmemsave', area, SAVE_DEADLINE_MS);
+    return this.file('memory');
   }
 
   /**

@@ -37,6 +37,7 @@ export async function qmp(
   name: string,
   command: string,
   args?: Readonly<Record<string, unknown>>,
+  deadlineMs = DEADLINE_MS,
 ): Promise<unknown> {
   const failed = (cause: unknown): KiosError =>
     new KiosError('KIOS_QEMU', `run ${command} in QEMU`, { cause, exitCode: EXIT.system });
@@ -46,7 +47,7 @@ export async function qmp(
   } catch (cause) {
     throw failed(cause);
   }
-  socket.setTimeout(DEADLINE_MS, () => socket.destroy(new Error('no reply')));
+  socket.setTimeout(deadlineMs, () => socket.destroy(new Error('no reply')));
   try {
     socket.write('{"execute":"qmp_capabilities"}\n');
     socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);

@@ -14,7 +14,9 @@ import type { Progress } from '../../workstation/progress.ts';
 const Failure = v.pipe(
   v.string(),
   v.parseJson(),
-  v.object({ err: v.object({ code: v.string(), message: v.string() }) }),
+  v.object({
+    err: v.object({ code: v.string(), message: v.string(), remedy: v.optional(v.string()) }),
+  }),
 );
 
 const Warning = v.object({ path: v.string(), why: v.string() });
@@ -25,7 +27,6 @@ const DocumentCheck = v.pipe(
   v.parseJson(),
   v.object({
     encoding: v.string(),
-    foreign: v.boolean(),
     kind: v.optional(v.string()),
     complete: v.boolean(),
     values: v.array(v.object({ path: v.string(), value: v.unknown() })),
@@ -49,6 +50,26 @@ interface Check {
   readonly after?: (folder: string) => Promise<void>;
 }
 
+/** Returns the error of an agent that refused the text in a file, or found none in it that is for a node. */
+function refusalOf(
+  {
+    code,
+    name,
+    exitCode,
+  }: Pick<Check, 'code' | 'name'> & { readonly exitCode: number | undefined },
+  output: string,
+  file: string,
+): KiosError {
+  const lines = output.trim().split('\n');
+  const said = lines.map((line) => v.safeParse(Failure, line)).findLast(({ success }) => success);
+  const { message, remedy } = said?.success === true ? said.output.err : { message: output.trim() };
+  const isAbsent = exitCode === EXIT.noInput && remedy !== undefined;
+  return new KiosError(code, `use ${name}: ${message.replaceAll(file, name)}`, {
+    exitCode: EXIT.data,
+    remedy: isAbsent ? remedy : 'Correct it: a node would refuse it.',
+  });
+}
+
 /** Has an agent read a text with the very code that a node runs. Returns its output. */
 async function ask(progress: Progress, check: Check): Promise<string> {
   const { agent, line, code, name, content, after } = check;
@@ -67,12 +88,7 @@ async function ask(progress: Progress, check: Check): Promise<string> {
       await after?.(folder);
       return stdout;
     }
-    const said = v.safeParse(Failure, stdout.trim().split('\n').at(-1) ?? '');
-    const why = said.success ? said.output.err.message : `${stdout}\n${stderr}`.trim();
-    throw new KiosError(code, `use ${name}: ${why.replaceAll(file, name)}`, {
-      exitCode: EXIT.data,
-      remedy: 'Correct it: a node would refuse it.',
-    });
+    throw refusalOf({ code, name, exitCode }, `${stdout}\n${stderr}`, file);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -110,10 +126,9 @@ export async function checkDocument(
     },
   });
   const check = v.parse(DocumentCheck, output);
-  const { encoding, foreign } = check;
-  if (!foreign && encoding === 'plain') return { ...check, podWarnings };
-  const why = foreign ? 'it is for another program' : `it is ${encoding}, not plain text`;
-  throw new KiosError(code, `use ${name}: ${why}`, {
+  const { encoding } = check;
+  if (encoding === 'plain') return { ...check, podWarnings };
+  throw new KiosError(code, `use ${name}: it is ${encoding}, not plain text`, {
     exitCode: EXIT.data,
     remedy: 'Give a bootstrap document as plain text; docs/bootstrap.md has its forms.',
   });

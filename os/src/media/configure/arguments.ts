@@ -4,11 +4,13 @@ export type CarriedOutBy = 'init' | 'agents' | 'kernel' | 'nobody';
 const FORMS: readonly (readonly [CarriedOutBy, RegExp])[] = [
   ['init', /^datapart=(?:PARTUUID=|PARTLABEL=|\/dev\/).+$/],
   ['init', /^kios\.console=(?:all|events)$/],
+  ['init', /^kios\.watchdog=(?:on|off)$/],
   ['init', /^kios\.logport=\/dev\/(?:tty|hvc)[A-Za-z0-9]*$/],
   ['init', /^sysctl(?:\.[a-z0-9_][a-z0-9_-]*)+=.+$/],
   ['agents', /^kios\.(?:provider|config)=\S+$/],
   ['agents', /^ds=nocloud(?:-net)?(?:;\S*)?$/],
   ['kernel', /^mitigations=(?:off|auto|auto,nosmt)$/],
+  ['kernel', /^init_on_free=[01]$/],
 ];
 
 export const carriedOutBy = (word: string): CarriedOutBy =>

@@ -14,7 +14,7 @@ export const BOOT_FOLDER = {
     'sysctl.conf',
     'token',
   ],
-  folders: { images: ['.tar'], manifests: ['.yaml', '.yml', '.json'] },
+  folders: { images: ['.tar'], manifests: ['.yaml', '.yml', '.json', '.manifest'] },
   noCloud: ['meta-data', 'user-data', 'network-config'],
 } as const;
 

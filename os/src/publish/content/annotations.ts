@@ -11,8 +11,10 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   chrony: 'Debian’s chronyd, which keeps the node’s clock',
   cni: 'Pod network until the cluster brings its own',
   dhcp: 'The node’s IPv4 address, acquired and renewed',
+  lifecycle: 'Reboots and powers off its node when the API asks for it',
   modloader: 'Loads the drivers of the machine',
   resize: 'Grows the file system of the data partition',
+  toolbox: 'Programs to look at a node with, for kubectl debug node',
   pause: 'Kubernetes’ pause program, which holds the namespaces of a pod',
   [OS]: 'kios.efi: kernel, init, containerd, kubelet and the images of this release',
 };

@@ -48,9 +48,18 @@ function makeReferrer(
   return { subject, ...makeArtifact({ artifactType, layers, subject, annotations }, [blob]) };
 }
 
-/** Returns the file with the bill of materials of an image. */
-const sbomFile = ({ dist }: Built, name: string): string =>
-  name === OS ? path.join(dist, 'sbom.spdx.json') : sbomOf(dist, name);
+/** Reads the bill of materials of an image that a build has made. */
+const readSbom =
+  (name: string) =>
+  ({ dist }: Built): Promise<Buffer> =>
+    readFile(name === OS ? path.join(dist, 'sbom.spdx.json') : sbomOf(dist, name));
+
+/** An image that no build makes, for each of some builds. It is no part of the release. */
+export interface ExtraImage {
+  readonly name: string;
+  readonly images: ReadonlyMap<Built, BuiltImage>;
+  readonly sboms: ReadonlyMap<Built, string>;
+}
 
 interface Part {
   readonly built: Built;
@@ -62,10 +71,10 @@ async function publicationOf(
   name: string,
   images: ReadonlyMap<Built, BuiltImage>,
   annotations: Annotations,
+  sbomFor: (built: Built) => Promise<Buffer> = readSbom(name),
 ): Promise<Publication> {
   const parts: Part[] = [];
-  for (const [built, image] of images)
-    parts.push({ built, image, sbom: await readFile(sbomFile(built, name)) });
+  for (const [built, image] of images) parts.push({ built, image, sbom: await sbomFor(built) });
   const manifests: PlatformManifest[] = parts.map(({ built, image }) => ({
     ...image.manifest,
     arch: built.arch,
@@ -90,12 +99,13 @@ async function publicationOf(
 }
 
 /**
- * Makes the content of every repository, the operating system's last: its annotations name the others by digest, so
- * that its tag stands for the whole set.
+ * Makes the content of every repository, the operating system's last: its annotations name the others of the release by
+ * digest, so that its tag stands for the whole set.
  */
 export async function makePublications(
   builds: readonly Built[],
   systems: ReadonlyMap<Built, BuiltImage>,
+  extras: readonly ExtraImage[] = [],
 ): Promise<Publication[]> {
   const [first] = builds;
   if (first === undefined) return [];
@@ -111,6 +121,11 @@ export async function makePublications(
     publications.push(await publicationOf(name, images, annotationsOf(name, record)));
   }
   const release = releaseAnnotations(publications);
+  for (const { name, images, sboms } of extras) {
+    const sbomFor = (built: Built): Promise<Buffer> =>
+      Promise.resolve(Buffer.from(sboms.get(built) ?? ''));
+    publications.push(await publicationOf(name, images, annotationsOf(name, record), sbomFor));
+  }
   const annotations = { ...annotationsOf(OS, record), ...release };
   return [...publications, await publicationOf(OS, systems, annotations)];
 }

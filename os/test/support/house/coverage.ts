@@ -1,6 +1,8 @@
 import path from 'node:path';
 
+import { checksSomething, testsIn } from './cited-tests.ts';
 import type { Files } from './repository.ts';
+import { isRun } from './scripts-of-tests.ts';
 
 /** A page of docs/coverage, and the requirements that it must have a row for. */
 export interface CoveragePage {
@@ -20,14 +22,6 @@ const RULE = /^\| -/;
 const CITATION = /^\[[^\]]+\]\((?<file>[^)]+)\): (?<title>.+)$/;
 const TEST_FILE = /\.test\.ts$|_test\.go$|^os\/src\/checks\/acceptance\/.+\.ts$/;
 
-const QUOTED = String.raw`(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|\x60((?:[^\x60\\]|\\.)*)\x60)`;
-/** What a test's title follows: a call of `it`, a table of cases, or an assertion's `name`. A skipped test has none. */
-const TITLE = new RegExp(
-  String.raw`(?:(?<![.\w])(?:it|test)(?:\.(?:each|sequential|concurrent|skipIf|runIf|for)(?:\([^()]*\))?)*\(|\)\(|\bname:)\s*${QUOTED}`,
-  'g',
-);
-const GO_TEST = /^func (Test\w+)\(/gm;
-
 interface Row {
   readonly name: string;
   readonly tests: string;
@@ -45,26 +39,25 @@ function rowsOf(text: string): Row[] {
   return rows;
 }
 
-const titlesIn = (file: string, text: string): string[] =>
-  file.endsWith('.go')
-    ? [...text.matchAll(GO_TEST)].map(([, name = '']) => name)
-    : [...text.matchAll(TITLE)].map(([, single, double, template]) =>
-        (single ?? double ?? template ?? '').replaceAll(/\\(.)/g, '$1'),
-      );
+function testFault(file: string, title: string, files: Files): string | undefined {
+  const text = files.read(file);
+  const found = testsIn(file, text).filter((test) => test.title === title);
+  if (found.length === 0) return `${file} has no test "${title}"`;
+  const isEmpty = found.some((test) => !checksSomething(text, test));
+  return isEmpty ? `${file}: "${title}" checks nothing` : undefined;
+}
 
-function citationFault(citation: string, page: string, { names, read }: Files): string | undefined {
+function citationFault(citation: string, page: string, files: Files): string | undefined {
   const { file: link, title } = CITATION.exec(citation)?.groups ?? {};
   if (link === undefined || title === undefined) return `names no test by "${citation}"`;
   const file = path.posix.join(path.posix.dirname(page), link);
-  if (!names.includes(file)) return `${file} is no file`;
+  if (!files.names.includes(file)) return `${file} is no file`;
   if (!TEST_FILE.test(file)) return `${file} has no tests`;
-  const wanted = title.replaceAll(/\\(.)/g, '$1');
-  return titlesIn(file, read(file)).includes(wanted)
-    ? undefined
-    : `${file} has no test "${wanted}"`;
+  if (!isRun(file, files)) return `${file} is run by no script`;
+  return testFault(file, title.replaceAll(/\\(.)/g, '$1'), files);
 }
 
-/** Requirements that have no row or several on their page, and tests in rows that do not exist. */
+/** Requirements that have no row or several on their page, and tests in rows that do not exist or check nothing. */
 export function coverageFaults(files: Files, { name: page, requirements }: CoveragePage): string[] {
   const rows = files.names.includes(page) ? rowsOf(files.read(page)) : [];
   const counts = requirements.flatMap((requirement) => {

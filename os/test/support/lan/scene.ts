@@ -15,7 +15,6 @@ import { Machine } from '../../../src/lab/qemu/machine.ts';
 import { Partition } from '../../../src/media/configure/partition.ts';
 import { ensurePackages } from '../../../src/workstation/packages.ts';
 import { type Progress, silent } from '../../../src/workstation/progress.ts';
-import { waitWithKubectl } from '../wait-with-kubectl.ts';
 import { configureNetwork } from './network-medium.ts';
 import { servingPod } from './programs.ts';
 import { Segment } from './segment.ts';
@@ -83,7 +82,7 @@ export class LanScene implements AsyncDisposable {
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
     await this.kubectl.call(['create', '-f', '-'], { input: list });
     const pods = names.map((name) => `pod/${name}`);
-    await waitWithKubectl(this.kubectl, ['wait', '--for=condition=Ready', ...pods]);
+    await this.kubectl.wait(['wait', '--for=condition=Ready', ...pods]);
   }
 
   async addressOf(pod: string): Promise<string> {

@@ -11,7 +11,7 @@ import { openKernel } from '../../../src/build/kernel/open-kernel.ts';
 import { openToolroot, openTools } from '../../../src/build/sources/debian/toolroot.ts';
 import { openEmulator } from '../../../src/lab/qemu/emulator.ts';
 import { splitFlags } from '../../../src/lab/qemu/flags.ts';
-import { PLATFORMS } from '../../../src/lab/qemu/platform.ts';
+import { machineFlags } from '../../../src/lab/qemu/platform.ts';
 import { workstationArch } from '../../../src/workstation/arch.ts';
 import type { Progress } from '../../../src/workstation/progress.ts';
 import { EXIT_LINE, type Job } from './job.ts';
@@ -97,7 +97,7 @@ export async function runInGuest(
       [
         ...flags,
         ...splitFlags([
-          ...PLATFORMS[arch].flags,
+          ...machineFlags(arch),
           '-accel tcg',
           '-smp 2',
           `-m ${MEMORY}`,

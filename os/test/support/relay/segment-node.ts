@@ -10,6 +10,7 @@ import { labMachine } from '../../../src/lab/node.ts';
 import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
 import type { Seed } from '../../../src/lab/qemu/seed.ts';
 import { seedFor } from '../../../src/lab/seed-document.ts';
+import { announceServer } from './announce-server.ts';
 import { Border, type BorderAddresses } from './border.ts';
 import { type RouterSettings, startRouter } from './router.ts';
 import type { SegmentLab } from './segment-lab.ts';
@@ -68,7 +69,8 @@ async function addressesOf(kubectl: Kubectl, nodeName: string): Promise<string[]
 /** Boots the lab's machine, anew, on a segment of its own, and waits until its node is Ready. */
 export async function joinOnSegment(lab: SegmentLab, wanted: SegmentNode): Promise<JoinedNode> {
   const { plane, kubectl, image } = lab;
-  const { nodeName } = wanted;
+  const { nodeName, host } = wanted;
+  await announceServer(lab, `https://${host}:${plane.apiPort}`);
   await using open = new AsyncDisposableStack();
   const border = open.use(await Border.create(wanted.border));
   const router = await startRouter(border, wanted.router);

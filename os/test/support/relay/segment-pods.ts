@@ -3,20 +3,22 @@ import { randomUUID } from 'node:crypto';
 import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
 import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
-import { waitWithKubectl } from '../wait-with-kubectl.ts';
 
 const script = (text: string): readonly string[] => ['/bin/bun', '-e', text];
 
-/** Returns what a node's time agent knows of its clock (`time/state.json`). */
-export async function clockOf(kubectl: Kubectl, nodeName: string): Promise<unknown> {
-  const file = '/proc/1/root/run/kios/time/state.json';
-  const text = await runOnHost(kubectl, {
+/** Returns a file of the host below `/run/kios`. */
+export const readRunFile = (kubectl: Kubectl, nodeName: string, file: string): Promise<string> =>
+  runOnHost(kubectl, {
     nodeName,
-    command: script(`process.stdout.write(require('node:fs').readFileSync('${file}', 'utf8'))`),
+    command: script(
+      `process.stdout.write(require('node:fs').readFileSync('/proc/1/root/run/kios/${file}', 'utf8'))`,
+    ),
     capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
   });
-  return JSON.parse(text);
-}
+
+/** Returns what a node's time agent knows of its clock. */
+export const clockOf = async (kubectl: Kubectl, nodeName: string): Promise<unknown> =>
+  JSON.parse(await readRunFile(kubectl, nodeName, 'time/state.json'));
 
 /** Resolves a name of IPv6 in a pod of the host's network, by that pod's own resolv.conf. Returns both. */
 export async function lookUpOnHost(
@@ -54,7 +56,7 @@ export async function reachFromPod(
   };
   await kubectl.call(['create', '-f', '-'], { input: JSON.stringify(pod) });
   const ended = 'jsonpath={.status.containerStatuses[0].state.terminated.exitCode}';
-  await waitWithKubectl(kubectl, ['wait', `--for=${ended}`, `pod/${name}`]);
+  await kubectl.wait(['wait', `--for=${ended}`, `pod/${name}`]);
   const addresses = '{.status.podIPs[*].ip}';
   const found = await kubectl.call(['get', 'pod', name, '-o', `jsonpath=${addresses}`]);
   return [found, (await kubectl.call(['logs', name])).trim()];

@@ -1,20 +1,45 @@
+import { readFile } from 'node:fs/promises';
+
 import type { NtpServer } from '@kios/testkit/ntp';
+import { Authority, startNtsServer } from '@kios/testkit/nts';
 
 import { type BootedNode, powerOn, waitReady } from '../../../src/lab/boot.ts';
 import { labMachine, NODE_ADDRESS } from '../../../src/lab/node.ts';
 import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
-import { seedFor } from '../../../src/lab/seed-document.ts';
+import { type SeedFile, seedFor } from '../../../src/lab/seed-document.ts';
 import type { SegmentLab } from '../relay/segment-lab.ts';
-import { TIME_SERVER, TimeSegment } from './time-segment.ts';
+import { NTS_SERVER, TIME_SERVER, TimeSegment } from './time-segment.ts';
 
 const BOOT_MS = 20 * 60_000;
 const KUBELET_PORT = 10250;
 
-/** Once the node has joined, chronyd asks every second, so that a test sees what it makes of the replies. */
-const OFTEN = {
-  path: '/etc/kios/time/time.yaml',
-  content: `servers: [{ address: ${TIME_SERVER}, minpoll: 0, maxpoll: 0 }]\nfallbackPools: []\n`,
-};
+const AUTHORITY = '/etc/kios/time/ca.pem';
+export const TIME_YAML = '/etc/kios/time/time.yaml';
+/** The line of chrony.conf that only a chronyd reads which starts again. */
+export const TRUSTED = `ntstrustedcerts ${AUTHORITY}`;
+
+/**
+ * Once it counts, chronyd asks a server every second, so that a test sees what it makes of the replies, and trusts the
+ * test's own authority.
+ */
+const settings = (server: string): string =>
+  `servers: [{ ${server}, minpoll: 0, maxpoll: 0 }]\nfallbackPools: []\nextra: ${TRUSTED}\n`;
+
+/** `time.yaml` as it comes with the document. */
+const BY_DOCUMENT = settings(`address: ${TIME_SERVER}`);
+/** `time.yaml` as somebody changes it later. The lease's server has another time by then. */
+export const BY_NTS = `${settings(`address: ${NTS_SERVER}, nts: true`)}useDhcp: ignore\n`;
+
+/** Starts the server of NTS. Returns what the document brings for both servers. */
+async function serveNts({ border: { netns } }: TimeSegment): Promise<readonly SeedFile[]> {
+  const authority = await Authority.create(netns);
+  const proof = await authority.issue(`IP:${NTS_SERVER}`);
+  await startNtsServer(netns, { ...proof, address: NTS_SERVER });
+  return [
+    { path: AUTHORITY, content: await readFile(authority.certificate, 'utf8') },
+    { path: TIME_YAML, content: BY_DOCUMENT },
+  ];
+}
 
 /** Requests of the node to which its time server does not reply. chronyd asks eight times before it takes a pause. */
 export const SILENT_REQUESTS = 4;
@@ -37,6 +62,7 @@ export async function powerOnLate(
   await using stack = new AsyncDisposableStack();
   const segment = stack.use(await TimeSegment.open(plane.apiPort));
   const server = await segment.serve({ loss: 1, times: SILENT_REQUESTS }, {});
+  const files = await serveNts(segment);
   const machine = labMachine();
   await machine.create(image);
   stack.defer(() => machine.stop());
@@ -55,7 +81,7 @@ export async function powerOnLate(
     tap: { device: await segment.border.tap() },
     netns: segment.border.netns.name,
     workstationPorts: [],
-    seed: seedFor(join, { files: [OFTEN] }),
+    seed: seedFor(join, { files }),
   });
   stack.use(node.console);
   await plane.setNodeForward(NODE_ADDRESS, await segment.border.lead(NODE_ADDRESS, KUBELET_PORT));

@@ -7,6 +7,8 @@ import { Border, SEGMENT } from '../relay/border.ts';
 
 /** The time server that leases name. Nothing replies there until one is started. */
 export const TIME_SERVER = WORKSTATION_SEEN_BY_GUEST;
+/** Another address of the border, at which a server of NTS may run. */
+export const NTS_SERVER = '10.0.2.7';
 
 /** A segment whose DHCP server names a time server, and no server of names. */
 export class TimeSegment implements AsyncDisposable {
@@ -21,6 +23,7 @@ export class TimeSegment implements AsyncDisposable {
   static async open(apiPort: number): Promise<TimeSegment> {
     await using stack = new AsyncDisposableStack();
     const border = stack.use(await Border.create({ ipv4: `${WORKSTATION_SEEN_BY_GUEST}/24` }));
+    await border.exec('ip', 'address', 'add', `${NTS_SERVER}/24`, 'dev', SEGMENT);
     await startDnsmasq(border.netns, {
       interface: SEGMENT,
       range: `${NODE_ADDRESS},${NODE_ADDRESS},255.255.255.0,1h`,

@@ -11,7 +11,7 @@ import { openToolroot } from '../../../src/build/sources/debian/toolroot.ts';
 import { OWN } from '../../../src/conformance/images/base.ts';
 import { openEmulator } from '../../../src/lab/qemu/emulator.ts';
 import { splitFlags } from '../../../src/lab/qemu/flags.ts';
-import { PLATFORMS } from '../../../src/lab/qemu/platform.ts';
+import { machineFlags } from '../../../src/lab/qemu/platform.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
 import type { Progress } from '../../../src/workstation/progress.ts';
 import { programTree } from './programs.ts';
@@ -185,7 +185,7 @@ export class VolumeServer implements AsyncDisposable {
     const guest = new RunningProcess(qemu, [
       ...flags,
       ...splitFlags([
-        ...PLATFORMS.amd64.flags,
+        ...machineFlags('amd64'),
         '-accel tcg',
         '-m 1G',
         '-nodefaults',

@@ -20,6 +20,9 @@ const COMMANDS = [
   'network',
   'network check',
   'network render',
+  'reboot',
+  'poweroff',
+  'doctor',
   'test',
   'bench',
   'bench boot',
@@ -27,6 +30,7 @@ const COMMANDS = [
   'bench dhcp',
   'bench modules',
   'conformance',
+  'profile',
 ];
 /** These take no arguments, or only have commands of their own. */
 const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench'];

@@ -29,6 +29,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['an unknown flag', ['up', '--ones'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown choice', ['build', '--arch', 'riscv'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['an unknown suite', ['test', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an unknown suite on guests', ['test', 'e2e', 'all'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a suite on guests of another', ['test', 'unit', 'time'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a command without its subcommand', ['bench'], 'KIOS_CLI_USAGE', EXIT.usage],
     [
       'a network file that is not there',
@@ -38,6 +40,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ],
     ['a port that is none', ['up', '--offer', '70000'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a number of boots that is none', ['profile', '--boots', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['a size that is none', ['bench', 'boot', '--memory', '2G'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a registry with a scheme', ['publish', 'https://a.b'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
     ['a tag that is none', ['publish', 'a.b', '--tag', '.a'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
@@ -54,6 +58,32 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       EXIT.config,
     ],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'no node at a time',
+      ['reboot', 'none.kubeconfig', 'a', '--max-unavailable', '0'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    [
+      'a kubeconfig that is not there',
+      ['poweroff', 'none.kubeconfig', 'a'],
+      'KIOS_FLEET_KUBECONFIG',
+      EXIT.config,
+    ],
+    ['a name that no node has', ['doctor', 'none', 'Node_1'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'no time for replies',
+      ['doctor', 'none', 'a', '--timeout', '0'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    [
+      'a kubeconfig of a doctor that is not there',
+      ['doctor', 'none.kubeconfig', 'a'],
+      'KIOS_FLEET_KUBECONFIG',
+      EXIT.config,
+    ],
     ['a format that is unknown', ['export', '--format', 'vdi'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['logs without a node', ['logs', 'init'], 'KIOS_NODE_ABSENT', EXIT.unavailable],
     [
@@ -87,8 +117,12 @@ it('describes each command', async () => {
     'export',
     'manifests',
     'network',
+    'reboot',
+    'poweroff',
+    'doctor',
     'test',
     'bench',
+    'profile',
   ])
     expect(stdout).toMatch(new RegExp(`kios ${name} .*\\w`));
 });

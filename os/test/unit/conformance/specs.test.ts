@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { afterEach, describe, expect, it } from 'vitest';
 
-import { patternOf, readReport, sliceOf, Suite } from '../../../src/conformance/specs.ts';
+import { notRun, patternOf, readReport, Suite } from '../../../src/conformance/specs.ts';
 
 const spec = (State: string, LeafNodeText: string, more: object = {}): object => ({
   ContainerHierarchyTexts: ['[sig-node] Probing container'],
@@ -33,7 +33,7 @@ describe('a report of Ginkgo', () => {
       spec('failed', 'should be restarted', { Failure }),
       spec('skipped', 'should time out', { Failure: { Message: 'Only supported for gce' } }),
     );
-    expect(readReport(text)).toEqual([
+    expect(readReport(text).outcomes).toEqual([
       {
         name: '[sig-node] Probing container should have monotonically increasing restart count',
         state: 'passed',
@@ -56,11 +56,27 @@ describe('a report of Ginkgo', () => {
   });
 
   it.each(['panicked', 'timedout', 'interrupted', 'aborted'])('takes %s for failed', (state) => {
-    expect(readReport(report(spec(state, 'x')))[0]?.state).toBe('failed');
+    expect(readReport(report(spec(state, 'x'))).outcomes[0]?.state).toBe('failed');
   });
 
   it('may be of a suite without specs', () => {
-    expect(readReport(JSON.stringify([{ SpecReports: null }]))).toEqual([]);
+    const text = JSON.stringify([{ SpecReports: null }]);
+    expect(readReport(text)).toEqual({ outcomes: [], fault: '' });
+  });
+
+  it('says what failed besides specs', () => {
+    const broken = spec('failed', '', {
+      LeafNodeType: 'SynchronizedBeforeSuite',
+      Failure: { Message: 'no node is schedulable' },
+    });
+    const skipped = spec('skipped', '', { LeafNodeType: 'ReportAfterSuite' });
+    const text = JSON.stringify([
+      { SpecReports: [broken, skipped], SpecialSuiteFailureReasons: ['Suite Timeout Elapsed'] },
+    ]);
+    expect(readReport(text)).toEqual({
+      outcomes: [],
+      fault: 'SynchronizedBeforeSuite: no node is schedulable\nSuite Timeout Elapsed',
+    });
   });
 });
 
@@ -75,15 +91,6 @@ describe('the pattern of names', () => {
   );
 });
 
-describe('slices', () => {
-  it('have each spec once', () => {
-    const all = Array.from({ length: 23 }, (_, index) => index);
-    const parts = [1, 2, 3, 4, 5].map((slice) => sliceOf(all, slice, 5));
-    expect(parts.flat().toSorted((a, b) => a - b)).toEqual(all);
-    expect(parts.map(({ length }) => length)).toEqual([5, 5, 5, 4, 4]);
-  });
-});
-
 describe('the suite', () => {
   let folder = '';
   afterEach(async () => rm(folder, { recursive: true, force: true }));
@@ -96,7 +103,7 @@ describe('the suite', () => {
     const write = `for a; do case $a in --ginkgo.json-report=*) cp "${folder}/report" "\${a#*=}";; esac; done`;
     await writeFile(
       file,
-      `#!/bin/sh\n${text === undefined ? '' : write}\necho broken >&2\nexit ${status}\n`,
+      `#!/bin/sh\n${text === undefined ? '' : write}\necho Ran 0 of 2 Specs\necho broken >&2\nexit ${status}\n`,
     );
     await chmod(file, 0o755);
     return file;
@@ -110,13 +117,58 @@ describe('the suite', () => {
     expect(await suite.run([name], cluster)).toMatchObject([{ name, state: 'failed' }]);
   });
 
-  it('fails where the program ends without a report', async () => {
-    const suite = new Suite(await program(undefined, 1));
-    await expect(suite.run([name], cluster)).rejects.toThrow(/broken/);
+  it('fails each spec that BeforeSuite kept from running, with its message', async () => {
+    const Failure = { Message: 'Told to wait for 1 node, 0 are ready' };
+    const broken = spec('failed', '', { LeafNodeType: 'SynchronizedBeforeSuite', Failure });
+    const suite = new Suite(await program(report(broken), 1));
+    const why = 'SynchronizedBeforeSuite: Told to wait for 1 node, 0 are ready';
+    expect(await suite.run([name, 'another'], cluster)).toEqual([
+      notRun(name, why),
+      notRun('another', why),
+    ]);
+    expect(notRun(name, why)).toMatchObject({ state: 'failed', message: `not run: ${why}` });
   });
 
-  it('lists what is selected', async () => {
+  it('fails a spec that Ginkgo left without a reason of the spec’s own', async () => {
+    const Failure = { Message: 'Only supported for gce' };
+    const text = report(spec('skipped', 'x'), spec('skipped', 'y', { Failure }));
+    const suite = new Suite(await program(text, 0));
+    const other = '[sig-node] Probing container y';
+    expect(await suite.run([name, other], cluster)).toMatchObject([
+      { name, state: 'failed', notRun: true },
+      { name: other, state: 'skipped', message: 'Only supported for gce' },
+    ]);
+  });
+
+  it('fails the specs of a program that ends without a report, with the end of what it printed', async () => {
+    const suite = new Suite(await program(undefined, 1));
+    const outcomes = await suite.run([name], cluster);
+    expect(outcomes).toMatchObject([{ name, state: 'failed', notRun: true }]);
+    expect(outcomes[0]?.message).toContain('broken');
+  });
+
+  it('says what the program printed where it ends well and reports nothing of a spec', async () => {
+    const suite = new Suite(await program(report(), 0));
+    const [outcome] = await suite.run([name], cluster);
+    expect(outcome).toEqual(notRun(name, 'Ran 0 of 2 Specs'));
+  });
+
+  it('ends with the signal, not with outcomes', async () => {
+    const suite = new Suite(await program(report(spec('passed', 'x')), 1));
+    const signal = AbortSignal.abort(new Error('Ctrl-C'));
+    await expect(suite.run([name], { ...cluster, signal })).rejects.toThrow('Ctrl-C');
+  });
+
+  it('lists the whole suite and what is selected of it', async () => {
     const suite = new Suite(await program(report(spec('passed', 'x'), spec('skipped', 'y')), 0));
-    expect(await suite.list('x', 'y')).toEqual([name]);
+    expect(await suite.list('x', 'y')).toEqual({
+      all: [name, '[sig-node] Probing container y'],
+      selected: [name],
+    });
+  });
+
+  it.each([0, 1])('cannot be listed without a report, whatever the status: %i', async (status) => {
+    const suite = new Suite(await program(undefined, status));
+    await expect(suite.list('x', 'y')).rejects.toThrow(/broken|Ran 0 of 2/);
   });
 });

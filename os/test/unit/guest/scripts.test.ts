@@ -18,7 +18,7 @@ import { SCRIPTS } from '../../../guest/src/scripts.ts';
 import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
 
-const NAMES = ['greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-devices', 'watch-standalone', 'write-device'] as const; // prettier-ignore
+const NAMES = ['freeze', 'greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-devices', 'watch-standalone', 'write-device'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
 const RUNTIMES = runtimes().map(({ program }) => program);
 
@@ -375,6 +375,19 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
     const ended = once(victim, 'exit');
     start(runtime, await scriptCommand('kill', { pid: victim.pid ?? 0 }));
     expect(await ended).toEqual([null, 'SIGKILL']);
+  });
+
+  it('kill sends the signal it is given', async () => {
+    const victim = start('sleep', ['sleep', '60']);
+    const ended = once(victim, 'exit');
+    start(runtime, await scriptCommand('kill', { pid: victim.pid ?? 0, signal: 'SIGQUIT' }));
+    expect(await ended).toEqual([null, 'SIGQUIT']);
+  });
+
+  it('freeze holds a control group', async () => {
+    const child = start(runtime, await scriptCommand('freeze', { group: folder }));
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await readFile(path.join(folder, 'cgroup.freeze'), 'utf8')).toBe('1');
   });
 
   it('serve greets once it listens, and greet prints the name of its pod', async () => {

@@ -10,28 +10,62 @@ const PAGES: readonly CoveragePage[] = [
 
 const files = await repositoryFiles();
 
-it.each(PAGES)('$name has a test that exists for each requirement', (page) => {
-  expect(coverageFaults(files, page)).toEqual([]);
-});
+it.each(PAGES)(
+  '$name has tests for each requirement that exist, run and check something',
+  (page) => {
+    expect(coverageFaults(files, page)).toEqual([]);
+  },
+);
 
 const PAGE = 'docs/coverage/time.md';
-const TESTS = [
-  "it('one', () => {});",
-  'it("it\'s two", () => {});',
-  "it.each([[1, (2)]])('three %s', () => {});",
-  "it('four | bars', { timeout: 1 }, () => {});",
-  "it.skip('skipped', () => {});",
-  "const text = 'no title';",
-].join('\n');
+const TESTS = `
+const sees = async (what) => {
+  expect(what).toBe(1);
+};
+it('one', () => expect(1).toBe(1));
+it("it's two", async () => {
+  await sees(2);
+});
+it.each([[1, (2)]])(
+  'three %s',
+  () => {
+    expect(3).toBe(3);
+  },
+);
+it('four | bars', { timeout: 1 }, () => {
+  throw new Error('four');
+});
+it.skip('skipped', () => expect(1).toBe(1));
+const text = 'no title';
+it('empty', () => {});
+it('idle', async () => {
+  await looks(1);
+});
+`;
+const GO = `func TestTheFloor(t *testing.T) {
+	if 1 != 2 {
+		t.Error("floor")
+	}
+}
+
+func TestNothing(t *testing.T) {
+	look()
+}
+`;
+const SCRIPTS =
+  '{"scripts":{"build":"kios-bundle","test":"kios-bundle && vitest run --dir test/unit --x 1"}}';
 
 const faultsOf = (page: string, count = 1): string[] =>
   coverageFaults(
     filesOf({
       [PAGE]: page,
+      'agents/a/package.json': SCRIPTS,
       'agents/a/test/unit/x.test.ts': TESTS,
+      'agents/a/test/other/x.test.ts': TESTS,
       'agents/a/src/main.ts': "it('one', () => {});",
-      'init/internal/clock_test.go': 'func TestTheFloor(t *testing.T) {\n',
-      'os/src/checks/acceptance/pods.ts': "const A = [{ name: 'pods run', check }];",
+      'init/internal/clock_test.go': GO,
+      'os/src/checks/acceptance/pods.ts':
+        "const A = [{ name: 'pods run', check: () => demand(true) }];",
     }),
     { name: PAGE, requirements: numbered('R', count) },
   );
@@ -60,6 +94,20 @@ it('finds a requirement without a row, or with two', () => {
   ]);
   expect(coverageFaults(filesOf({}), { name: PAGE, requirements: ['R1'] })).toEqual([
     `${PAGE}: R1 has 0 rows`,
+  ]);
+});
+
+it('finds a test that checks nothing, and one that no script runs', () => {
+  const tests = [
+    ...['empty', 'idle'].map(unit),
+    '[clock](../../init/internal/clock_test.go): TestNothing',
+    '[x](../../agents/a/test/other/x.test.ts): one',
+  ];
+  expect(faultsOf(table(row('R1', ...tests)))).toEqual([
+    `${PAGE}: R1: agents/a/test/unit/x.test.ts: "empty" checks nothing`,
+    `${PAGE}: R1: agents/a/test/unit/x.test.ts: "idle" checks nothing`,
+    `${PAGE}: R1: init/internal/clock_test.go: "TestNothing" checks nothing`,
+    `${PAGE}: R1: agents/a/test/other/x.test.ts is run by no script`,
   ]);
 });
 

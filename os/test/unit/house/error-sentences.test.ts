@@ -19,12 +19,13 @@ const REMEDY = new RegExp(String.raw`\bremedy(?::| =)\s*(?:[\w.!= ]+\?\s*)?${LIT
 const FAIL = new RegExp(String.raw`\bfail KIOS_\w+ ${LITERAL} (?:\\\s+)?${LITERAL}`, 'g');
 
 /** Exceptions: a start that is only known when it runs, and a code whose message is a variable. */
-const READS_AS_VERB = /^\$\{/;
+const STARTS_UNKNOWN = /^\$\{/;
 const CODE = /^KIOS_\w+$/;
 
 const isMessage = (text: string): boolean =>
-  /^[a-z]/.test(text) || READS_AS_VERB.test(text) || CODE.test(text);
-const isRemedy = (text: string): boolean => /^[A-Z]/.test(text) && text.endsWith('.');
+  /^[a-z]/.test(text) || STARTS_UNKNOWN.test(text) || CODE.test(text);
+const isRemedy = (text: string): boolean =>
+  (/^[A-Z]/.test(text) || STARTS_UNKNOWN.test(text)) && text.endsWith('.');
 
 const bare = (literal: string | undefined): string => (literal ?? '').slice(1, -1);
 const found = (text: string, pattern: RegExp, group = 1): string[] =>

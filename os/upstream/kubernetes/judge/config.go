@@ -3,7 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -13,7 +16,8 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet/apis/config/validation"
 )
 
-// refused is a fault that kubelet's own check of a whole configuration names. Detail is its sentence.
+// refused is a fault that kubelet's own check of a whole configuration names. Detail is its sentence, Path the field of
+// those given that makes it so, if one does.
 const refused = "Refused"
 
 // settings are fields of a KubeletConfiguration, and those that they go over.
@@ -31,10 +35,51 @@ func judgeConfig(given settings) verdict {
 	if found.Faults = append(found.Faults, form.faults...); len(found.Faults) > 0 {
 		return found
 	}
-	for _, err := range configRefusals(merge(given.Base, kept.(map[string]any))) {
-		found.Faults = append(found.Faults, fault{Kind: refused, Detail: err.Error()})
+	fields := kept.(map[string]any)
+	for _, err := range configRefusals(merged(given.Base, fields)) {
+		found.Faults = append(found.Faults, fault{Path: culprit(given.Base, fields, err.Error()), Kind: refused, Detail: err.Error()})
 	}
 	return found
+}
+
+// culprit returns the field without which kubelet does not say a sentence. Of several the one that it names counts.
+func culprit(base, fields map[string]any, sentence string) string {
+	first := ""
+	for _, name := range sorted(fields) {
+		without := maps.Clone(fields)
+		delete(without, name)
+		said := func(err error) bool { return err.Error() == sentence }
+		if slices.ContainsFunc(configRefusals(merged(base, without)), said) {
+			continue
+		}
+		if first == "" || strings.Contains(sentence, name) && !strings.Contains(sentence, first) {
+			first = name
+		}
+	}
+	return first
+}
+
+// merged is merge with copies, which leaves both as they are.
+func merged(below, above map[string]any) map[string]any {
+	return merge(copied(below).(map[string]any), copied(above).(map[string]any))
+}
+
+func copied(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		all := make(map[string]any, len(value))
+		for key, field := range value {
+			all[key] = copied(field)
+		}
+		return all
+	case []any:
+		all := make([]any, len(value))
+		for i, item := range value {
+			all[i] = copied(item)
+		}
+		return all
+	}
+	return value
 }
 
 // merge returns below with above over it, by RFC 7396 without deletion.

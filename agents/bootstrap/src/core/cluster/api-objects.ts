@@ -14,7 +14,13 @@ export type Condition = v.InferOutput<typeof Condition>;
 
 /** The part of a Node that is read here. */
 export const NodeObject = v.object({
-  status: v.optional(v.object({ conditions: v.nullish(v.array(Condition)) })),
+  status: v.optional(
+    v.object({
+      conditions: v.nullish(v.array(Condition)),
+      /** Of the machine whose kubelet wrote the status last. */
+      nodeInfo: v.optional(v.object({ machineID: v.optional(v.string()) })),
+    }),
+  ),
 });
 export type NodeObject = v.InferOutput<typeof NodeObject>;
 

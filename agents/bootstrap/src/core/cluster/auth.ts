@@ -17,7 +17,12 @@ export type InspectPair = (certificate: string, key: string) => { readonly commo
  * credentials already.
  */
 export type ClusterAuth =
-  | { readonly kind: 'token'; readonly token: BootstrapToken }
+  | {
+      readonly kind: 'token';
+      readonly token: BootstrapToken;
+      /** The token that vouches for the cluster, when it is another one; it is never sent. */
+      readonly discovery?: BootstrapToken;
+    }
   | {
       readonly kind: 'user';
       readonly user: KubeconfigUser;
@@ -30,6 +35,9 @@ export type ClusterAuth =
       readonly program?: string;
     }
   | { readonly kind: 'held'; readonly rotates?: boolean };
+
+/** The program by which an instance of EC2 authenticates to EKS. */
+export const AWS_AUTHENTICATOR = 'aws-iam-authenticator';
 
 const NODE_PREFIX = 'system:node:';
 
@@ -120,7 +128,7 @@ function awsUser({
   region?: string | undefined;
 }): ClusterAuth {
   return execUser({
-    command: 'aws-iam-authenticator',
+    command: AWS_AUTHENTICATOR,
     apiVersion: 'client.authentication.k8s.io/v1beta1',
     args: ['token', '-i', clusterId],
     env: region === undefined ? undefined : [{ name: 'AWS_REGION', value: region }],
@@ -133,7 +141,11 @@ function awsUser({
  */
 export function readAuth(auth: AuthSpec, inspect: InspectPair, held?: ClusterAuth): ClusterAuth {
   if (auth.bootstrapToken !== undefined)
-    return { kind: 'token', token: splitToken(auth.bootstrapToken) };
+    return {
+      kind: 'token',
+      token: splitToken(auth.bootstrapToken),
+      ...(auth.discoveryToken === undefined ? {} : { discovery: splitToken(auth.discoveryToken) }),
+    };
   if (auth.clientCertificate !== undefined) {
     const { cert, key } = auth.clientCertificate;
     return pairOf('auth.clientCertificate', cert, key, inspect);

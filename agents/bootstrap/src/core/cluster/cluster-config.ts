@@ -2,6 +2,7 @@ import { withHttpsPort } from '../document/formats/https-port.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { type BootstrapError, fieldError as asFieldError } from '../faults/errors.ts';
 import { type ClusterAuth, type InspectPair, readAuth } from './auth.ts';
+import { authorityFault, withoutScheme } from './endpoint.ts';
 import { parseKubeconfig } from './kubeconfig.ts';
 import { parseCertificates, PemError } from './pem.ts';
 
@@ -36,6 +37,12 @@ function urlFault(url: URL | undefined): string | undefined {
   return UNSPECIFIED.has(url.hostname) ? 'names no host' : undefined;
 }
 
+const urlOf = (text: string): URL | undefined => (URL.canParse(text) ? new URL(text) : undefined);
+
+/** Returns why a text is not an address of an API server. URL drops line breaks and reads many spellings of numbers. */
+export const endpointFault = (text: string): string | undefined =>
+  urlFault(urlOf(text)) ?? authorityFault(withoutScheme(text));
+
 /** Returns the port. URL drops an explicit 443, the default of https; the API server's default is 6443. */
 function portOf(url: URL, text: string): string {
   if (url.port !== '') return url.port;
@@ -44,10 +51,26 @@ function portOf(url: URL, text: string): string {
 
 /** Returns `https://host:port`. Kubeconfigs and TLS need nothing else; a path is refused, because it would be lost. */
 export function normaliseEndpoint(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fault = urlFault(url);
+  const url = urlOf(text);
+  const fault = endpointFault(text);
   if (url === undefined || fault !== undefined) throw fieldError('cluster.endpoint', fault ?? '');
   return `https://${url.hostname}:${portOf(url, text)}`;
+}
+
+/** A server that only its own machine reaches. */
+const isLoopback = ({ hostname }: URL): boolean => /^(?:localhost|127\..*|\[::1\])$/.test(hostname);
+
+/** The API server that cluster-info names, as this node would use it; or why it cannot. */
+export type Announced = { readonly server: string } | { readonly why: string };
+
+/** Reads the address of the server in a cluster's own kubeconfig, where 443 is the port that may be left out. */
+export function announcedServer(text: string | undefined): Announced {
+  if (text === undefined || text === '') return { why: 'it names none' };
+  const url = urlOf(text);
+  const fault = urlFault(url);
+  if (url === undefined || fault !== undefined) return { why: `${text} ${fault ?? ''}` };
+  if (isLoopback(url)) return { why: `${text} is on each machine another` };
+  return { server: `https://${url.hostname}:${portOf(url, withHttpsPort(text))}` };
 }
 
 function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {

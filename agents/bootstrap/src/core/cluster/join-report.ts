@@ -36,14 +36,26 @@ export function formatReport(phases: readonly Phase[], ready: number): string {
   return `Node joined ${seconds(ready)} after the kernel's start: ${[...steps, `Ready ${seconds(ready)}`].join(', ')}`;
 }
 
+/** What an Event says. */
+export interface Notice {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Returns a core/v1 Event about the node itself. */
-export function joinEvent(nodeName: string, message: string, when: Date, id: string) {
+export function nodeEvent(
+  nodeName: string,
+  { type, reason, message }: Notice,
+  when: Date,
+  id: string,
+) {
   return {
     metadata: { name: `${nodeName}.${id}`, namespace: 'default' },
     // The name stands in for the uid, as in kubelet's own events: `kubectl describe node` looks for it.
     involvedObject: { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeName },
-    type: 'Normal',
-    reason: 'Joined',
+    type,
+    reason,
     message: message.slice(0, 1024),
     source: { component: 'kios-bootstrap', host: nodeName },
     reportingComponent: 'kios-bootstrap',
@@ -53,3 +65,7 @@ export function joinEvent(nodeName: string, message: string, when: Date, id: str
     count: 1,
   };
 }
+
+/** Returns the Event of a node that has become Ready. */
+export const joinEvent = (nodeName: string, message: string, when: Date, id: string) =>
+  nodeEvent(nodeName, { type: 'Normal', reason: 'Joined', message }, when, id);

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 
+import { formatYaml } from '../document/yaml.ts';
 import { fieldError } from '../faults/errors.ts';
 
 /** A single entry of a kind needs no name. */
@@ -58,7 +59,7 @@ export function formatKubeconfig(
   certificateAuthority: string,
   user: KubeconfigUser,
 ): string {
-  return stringify({
+  return formatYaml({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [
@@ -129,10 +130,33 @@ export function withoutCredentials(text: string): string {
   return JSON.stringify({ clusters: [{ cluster }], users: [{ user: { exec: user.exec } }] });
 }
 
-/** Returns the CA in the kubeconfig of `kube-public/cluster-info` as base64 of PEM; undefined when it has none. */
-export function clusterInfoCa(kubeconfig: string): string | undefined {
-  const clusters = tryParse(kubeconfig)?.clusters ?? [];
-  return clusters.length === 1 ? clusters[0]?.cluster['certificate-authority-data'] : undefined;
+/** A cluster's entry in a kubeconfig. */
+export interface KubeconfigCluster {
+  readonly server: string | undefined;
+  /** Base64 of PEM. */
+  readonly ca: string | undefined;
+}
+
+/** As kubeadm does, the unnamed cluster, else that of the current context; besides, the only one. */
+function clusterMeant(config: Kubeconfig): v.InferOutput<typeof Cluster> | undefined {
+  const clusters = config.clusters ?? [];
+  const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context;
+  const unnamed = clusters.find(({ name }) => name === '');
+  return (unnamed ?? pick(clusters, context?.cluster))?.cluster;
+}
+
+/** Returns the cluster of the kubeconfig in `kube-public/cluster-info`, or why there is none. */
+export function clusterOfInfo(kubeconfig: string): KubeconfigCluster | string {
+  const config = tryParse(kubeconfig);
+  if (config === undefined) return 'it is not a kubeconfig';
+  const found = clusterMeant(config);
+  if (found === undefined) {
+    const count = config.clusters?.length ?? 0;
+    return count === 0
+      ? 'it names no cluster'
+      : `it names ${count} clusters, and none of them is the current one`;
+  }
+  return { server: found.server, ca: found['certificate-authority-data'] };
 }
 
 const onlyUser = (text: string): v.InferOutput<typeof User> | undefined => {

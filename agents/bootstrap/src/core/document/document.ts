@@ -1,34 +1,36 @@
 import { parse } from '@kios/agent/parse';
-import * as v from 'valibot';
 
-import { BootstrapError, fieldError } from '../faults/errors.ts';
-import { convertNodeConfig } from './formats/eks.ts';
-import { isJoinCommand, parseJoinCommand } from './formats/join-command.ts';
+import { fieldError } from '../faults/errors.ts';
+import { checkConverted } from './check-converted.ts';
+import { type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
+import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
+import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
+import { findJoinCommands, isJoinCommand } from './formats/find-join-command.ts';
+import { parseJoinCommand } from './formats/join-command.ts';
 import { convertMetadataInformation } from './formats/kios-aws.ts';
+import { kubeadmFault } from './formats/kubeadm-kinds.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
-import { isMime, parseMime } from './formats/mime.ts';
+import { isMime, parseMime, type Text } from './formats/mime.ts';
+import { refuseOtherForms } from './forms.ts';
 import { mergeDocuments } from './merge.ts';
-import type { ParsedDocument } from './parsed-document.ts';
-import { text } from './schema-parts.ts';
+import { withoutNulls } from './nulls.ts';
+import type { ParsedDocument, Warning } from './parsed-document.ts';
 import { NodeBootstrap } from './schema.ts';
-import { checkSize, parseYaml } from './yaml.ts';
-
-/** NoCloud's meta-data; other programs read its other keys. */
-const MetaData = v.object({ 'instance-id': v.optional(text), 'local-hostname': v.optional(text) });
-export interface MetaData {
-  readonly instanceId: string | undefined;
-  readonly hostname: string | undefined;
-}
+import { chooseDocument, type Head, headOf } from './several.ts';
+import { withNearest } from './unknown-fields.ts';
+import { checkSize, decodeText } from './yaml.ts';
 
 type Converter = (source: string, input: unknown) => ParsedDocument;
 
-const own: Converter = (source, input) => ({
-  document: parse(NodeBootstrap, source, input, fieldError),
-  kind: 'NodeBootstrap',
-  warnings: [],
-});
+const own: Converter = (source, input) => {
+  refuseOtherForms(source, input);
+  const document = parse(NodeBootstrap, source, input, (message) =>
+    fieldError(withNearest(message, NodeBootstrap, input)),
+  );
+  return { document, kind: 'NodeBootstrap', warnings: [] };
+};
 
-/** Keyed by apiVersion and kind. Anything else is parsed as NodeBootstrap, whose error names the expected fields. */
+/** Keyed by apiVersion and kind. Anything else is parsed as NodeBootstrap. */
 const CONVERTERS: Readonly<Record<string, Converter>> = {
   'kios.redcoat.dev/v1alpha1 MetadataInformation': convertMetadataInformation,
   'kios.redcoat.dev/v1alpha1 AWSMetadataInformation': convertMetadataInformation,
@@ -37,39 +39,134 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   'kubeadm.k8s.io/v1beta4 JoinConfiguration': convertJoinConfiguration,
 };
 
-const Head = v.object({ apiVersion: v.string(), kind: v.string() });
+const converterOf = ({ apiVersion, kind }: Head): Converter | undefined =>
+  CONVERTERS[`${apiVersion} ${kind}`];
+
+const isRead = (head: Head): boolean =>
+  converterOf(head) !== undefined || head.apiVersion.startsWith('kios.dev/');
 
 function convert(source: string, input: unknown): ParsedDocument {
-  const head = v.safeParse(Head, input);
-  const name = head.success ? `${head.output.apiVersion} ${head.output.kind}` : '';
-  return (CONVERTERS[name] ?? own)(source, input);
+  const given = withoutNulls(input);
+  const head = headOf(given);
+  const fault = kubeadmFault(head);
+  if (fault !== undefined) throw fieldError(`read ${source}: ${fault}`);
+  const converter = (head && converterOf(head)) ?? own;
+  return checkConverted(source, converter(source, given));
 }
 
-/** Parses a document in any supported form. Every fault names the field and the cause. */
-export function parseDocument(source: string, yaml: string): ParsedDocument {
-  if (isJoinCommand(yaml)) return parseJoinCommand(source, yaml);
-  if (!isMime(yaml)) return convert(source, parseYaml(source, yaml));
-  const { parts, warnings } = parseMime(source, yaml);
+const FOREIGN_MIME: Foreign = {
+  what: 'MIME whose parts are all for other programs',
+  instead:
+    'Add the document as a part of the type application/yaml; parts for a shell are never executed',
+};
+
+/** Returns whether a text without a type of its own is a document for a node, or carries a join. */
+const mayHold =
+  (source: string, reader: Reader) =>
+  (text: string): boolean =>
+    isJoinCommand(text) || isOurs(text) || findJoin(source, text, reader) !== undefined;
+
+/** A text whose form is known: a reading, or a document that is converted together with others of its kind. */
+interface Piece {
+  readonly source: string;
+  readonly reading?: ParsedDocument;
+  readonly input?: unknown;
+  readonly warnings: readonly Warning[];
+}
+
+/** Tells the form of a text. Throws a ForeignError when it is for another program. */
+function readPiece({ source, text }: Text, reader: Reader | undefined): Piece {
+  const carried = reader && findJoin(source, text, reader);
+  if (carried !== undefined) return { source, reading: parseCarried(carried), warnings: [] };
+  const foreign = foreignOf(text);
+  if (foreign !== undefined) throw new ForeignError(source, foreign);
+  if (!isJoinCommand(text)) return { source, ...chooseDocument(source, text, isRead) };
+  const reading = checkConverted(source, parseJoinCommand(source, text));
+  return { source, reading, warnings: [] };
+}
+
+/** Reads one part. One that turns out to be for another program is a warning. */
+function readPart(part: Text, reader: Reader): Piece | Warning {
+  try {
+    return readPiece(part, reader);
+  } catch (error) {
+    if (error instanceof ForeignError)
+      return { path: part.source, why: `it is ${error.foreign.what}` };
+    throw error;
+  }
+}
+
+function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): ParsedDocument {
+  const mime = parseMime(source, bytes, reader.gunzip, mayHold(source, reader));
   checkSize(
     source,
-    parts.map(({ text }) => text),
+    mime.parts.map(({ text }) => text),
   );
-  const readings = parts.map((part) => convert(part.source, parseYaml(part.source, part.text)));
+  const read = mime.parts.map((part) => readPart(part, reader));
+  const pieces = read.filter((part) => 'source' in part);
+  const foreign = read.filter((part) => 'why' in part);
+  const readingOf = new Map(pieces.map((piece) => [piece.source, piece.reading]));
+  const inputs = pieces.map(({ source: from, input }) => ({ source: from, input }));
+  const readings = joinNodeConfigs(source, inputs).map(
+    (part) => readingOf.get(part.source) ?? convert(part.source, part.input),
+  );
   const document = mergeDocuments(readings.map((reading) => reading.document));
-  if (document === undefined)
-    throw new BootstrapError(
-      'KIOS_BOOTSTRAP_DOCUMENT',
-      `read ${source}: no part of it is for this agent`,
-    );
+  if (document === undefined) throw new ForeignError(source, FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,
-    warnings: [...warnings, ...readings.flatMap((reading) => reading.warnings)],
+    warnings: [...foreign, ...[mime, ...pieces, ...readings].flatMap(({ warnings }) => warnings)],
   };
 }
 
-/** Parses NoCloud's meta-data. */
-export function parseMetaData(source: string, yaml: string): MetaData {
-  const data = parse(MetaData, source, parseYaml(source, yaml) ?? {}, fieldError);
-  return { instanceId: data['instance-id'], hostname: data['local-hostname'] };
+/** Adds to a join what cloud-init's text says around it. */
+function parseCarried({ source, text, name, warnings }: CarriedJoin): ParsedDocument {
+  const { document, kind, warnings: others } = parseText(source, text);
+  const node = { ...(name === undefined ? {} : { name }), ...document.node };
+  return {
+    document: { ...document, node },
+    kind: `cloud-config, ${kind}`,
+    warnings: [...others, ...warnings],
+  };
+}
+
+function parseText(source: string, text: string, reader?: Reader): ParsedDocument {
+  const { reading, input, warnings } = readPiece({ source, text }, reader);
+  const found = reading ?? convert(source, input);
+  return { ...found, warnings: [...warnings, ...found.warnings] };
+}
+
+/** What there is in a file or in user data. */
+export type Content =
+  | { readonly tag: 'document'; readonly parsed: ParsedDocument }
+  | { readonly tag: 'foreign'; readonly foreign: Foreign; readonly text: string }
+  | { readonly tag: 'empty' };
+
+/** A join that stands alone behind `#` is pasted with the prompt of root; among other comments it is one of them. */
+const isPasted = ([line = '', ...others]: readonly string[]): boolean =>
+  others.length === 0 && findJoinCommands(line).commands.some(({ text }) => text.includes('--'));
+
+/** Comments alone say nothing, as in a file from which somebody took everything out. */
+function isEmpty(text: string): boolean {
+  const said = text.split('\n').filter((line) => !/^\s*(?:---\s*|\.\.\.\s*)?$/.test(line));
+  return said.every((line) => line.trimStart().startsWith('#')) && !isPasted(said);
+}
+
+/** Parses unpacked bytes, which a MIME document may have in its parts. */
+export function parseBytes(source: string, bytes: Uint8Array, reader: Reader): Content {
+  // Without its mark of the byte order, which decoding takes away.
+  const start = new TextDecoder().decode(bytes.subarray(0, 1024));
+  const text = isMime(start) ? undefined : decodeText(source, bytes);
+  try {
+    if (text !== undefined && foreignOf(text) === undefined && isEmpty(text))
+      return { tag: 'empty' };
+    const parsed =
+      text === undefined
+        ? parseMimeDocument(source, bytes, reader)
+        : parseText(source, text, reader);
+    return { tag: 'document', parsed };
+  } catch (error) {
+    if (!(error instanceof ForeignError)) throw error;
+    return { tag: 'foreign', foreign: error.foreign, text: text ?? '' };
+  }
 }

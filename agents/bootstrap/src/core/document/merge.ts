@@ -1,10 +1,9 @@
 import type { Part } from './parsed-document.ts';
+import { withoutUser } from './proxy.ts';
+import { isMap } from './schema-parts.ts';
 import type { NodeBootstrap } from './schema.ts';
 
 type Json = Readonly<Record<string, unknown>>;
-
-const isMap = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Merges by RFC 7386 without deletion: maps merge, everything else is replaced by the later value. */
 export function mergeMaps(base: Json, later: Json): Json {
@@ -59,6 +58,14 @@ const isSecret = (path: string): boolean =>
     path,
   );
 
+const isProxy = (path: string): boolean => path === 'proxy.http' || path === 'proxy.https';
+
+/** Returns a value as it may be shown. */
+function shown(path: string, value: unknown): unknown {
+  if (isSecret(path)) return '…';
+  return isProxy(path) && typeof value === 'string' ? withoutUser(value) : value;
+}
+
 /** Returns every value of the merged document with the text it came from; secrets are replaced by `…`. */
 export function originsOf(parts: readonly Part[]): readonly Origin[] {
   const merged = mergeDocuments(parts.map(({ document }) => document));
@@ -66,6 +73,25 @@ export function originsOf(parts: readonly Part[]): readonly Origin[] {
   return leaves(fields, []).map(([path, value]) => {
     const from = parts.findLast(({ document }) => at(document, path) !== undefined);
     const name = path.join('.');
-    return { path: name, value: isSecret(name) ? '…' : value, from: from?.source ?? '' };
+    return { path: name, value: shown(name, value), from: from?.source ?? '' };
   });
+}
+
+/** Returns a document in which nothing is secret: those values, and the content of files, are `…`. */
+export function withoutSecretValues(document: NodeBootstrap): unknown {
+  const hide = (value: unknown, path: Path): unknown => {
+    if (isMap(value))
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [key, hide(item, [...path, key])]),
+      );
+    return shown(path.join('.'), value);
+  };
+  const files = document.files?.map((file) => ({
+    path: file.path,
+    mode: file.mode,
+    content: '…',
+  }));
+  const { files: _files, ...rest } = document;
+  const hidden = Object.entries(rest).map(([key, value]) => [key, hide(value, [key])]);
+  return { ...Object.fromEntries(hidden), ...(files === undefined ? {} : { files }) };
 }

@@ -1,18 +1,35 @@
 import * as v from 'valibot';
 
+import { labelValueFault, qualifiedNameFault } from '../node/labels.ts';
 import { nodeNameFault } from '../node/node-name.ts';
+import { KubeletConfig } from './kubelet-fields.ts';
+import { Proxy } from './proxy.ts';
 import { Registries } from './registries.ts';
-import { map, text, texts } from './schema-parts.ts';
+import { issuePath, map, text, texts } from './schema-parts.ts';
+import { doubleTaints, EFFECT_RULE, EFFECTS } from './taints.ts';
+
+const textWithout = (
+  fault: (value: string) => string | undefined,
+): v.CheckAction<string, (issue: v.CheckIssue<string>) => string> =>
+  v.check(
+    (value) => fault(value) === undefined,
+    ({ input }) => fault(input) ?? '',
+  );
 
 export const Taint = v.strictObject({
-  key: text,
-  value: v.optional(v.string('must be text')),
-  effect: v.picklist(
-    ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
-    'must be NoSchedule, PreferNoSchedule or NoExecute',
-  ),
+  key: v.pipe(text, textWithout(qualifiedNameFault)),
+  value: v.optional(v.pipe(v.string('must be text'), textWithout(labelValueFault))),
+  effect: v.picklist(EFFECTS, EFFECT_RULE),
 });
 export type TaintSpec = v.InferOutput<typeof Taint>;
+
+const Taints = v.pipe(
+  v.array(Taint, 'must be a list'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    for (const { path, why } of dataset.typed ? doubleTaints(dataset.value) : [])
+      addIssue({ message: why, path: issuePath(path) });
+  }),
+);
 
 export const CaCertHash = v.pipe(
   text,
@@ -68,36 +85,40 @@ const AUTH_KINDS = {
   awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
 } as const;
 
-/** Exactly one way to authenticate to the cluster. */
+/** Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. */
 const Auth = v.pipe(
-  v.strictObject(AUTH_KINDS),
+  v.strictObject({ ...AUTH_KINDS, discoveryToken: v.optional(Token) }),
   v.check(
-    (auth) => Object.values(auth).filter((value) => value !== undefined).length === 1,
+    ({ discoveryToken: _other, ...auth }) =>
+      Object.values(auth).filter((value) => value !== undefined).length === 1,
     `must have exactly one of ${Object.keys(AUTH_KINDS).join(', ')}`,
+  ),
+  v.check(
+    ({ discoveryToken, bootstrapToken, bootstrapTokenFile }) =>
+      discoveryToken === undefined || (bootstrapToken ?? bootstrapTokenFile) !== undefined,
+    'must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
   ),
 );
 export type AuthSpec = v.InferOutput<typeof Auth>;
 
 const nameFault = (name: string): string | undefined =>
   name === 'auto' ? undefined : nodeNameFault(name, 'must be auto or a DNS name');
-export const NodeName = v.pipe(
-  text,
-  v.check(
-    (name) => nameFault(name) === undefined,
-    ({ input }) => nameFault(input) ?? '',
-  ),
-);
+export const NodeName = v.pipe(text, textWithout(nameFault));
 const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]+)$/i;
 const isNodeIp = (ip: string): boolean =>
   ip === 'auto' || (ip.split(',').length <= 2 && ip.split(',').every((part) => ADDRESS.test(part)));
 
 const Node = v.strictObject({
   name: v.optional(NodeName),
+  /** The part of the metadata that names the node, where `name` does not. */
+  nameFrom: v.optional(v.literal('instanceId', 'must be instanceId')),
   ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
   /** Checked one by one later: a bad label is dropped and the node joins without it. */
   labels: v.optional(map),
-  taints: v.optional(v.array(Taint, 'must be a list')),
-  providerID: v.optional(text),
+  taints: v.optional(Taints),
+  providerID: v.optional(v.pipe(text, v.regex(/^[\x21-\x7e]+$/, 'must not have blanks'))),
+  /** The cloud's own manager gives the node its addresses and labels, and takes its first taint away. */
+  cloudProvider: v.optional(v.literal('external', 'must be external')),
   maxPods: v.optional(
     v.pipe(
       v.number('must be a number'),
@@ -150,11 +171,12 @@ export const NodeBootstrap = v.strictObject({
   cluster: v.optional(Cluster),
   auth: v.optional(Auth),
   node: v.optional(Node),
-  kubelet: v.optional(v.strictObject({ config: v.optional(map) })),
+  kubelet: v.optional(v.strictObject({ config: v.optional(KubeletConfig) })),
   /** Checked one by one later: a bad setting is dropped and the others count. */
   sysctls: v.optional(map),
   credentialProviders: v.optional(v.array(CredentialProvider, 'must be a list')),
   registries: v.optional(Registries),
+  proxy: v.optional(Proxy),
   /** Read by the rules of a network file, when one is found. */
   network: v.optional(map),
   files: v.optional(v.array(File, 'must be a list')),

@@ -1,14 +1,15 @@
 import { BootstrapError } from '../faults/errors.ts';
-import { decodeText, MAX_TEXT } from './yaml.ts';
+import { MAX_TEXT } from './yaml.ts';
 
 /** Bytes of user data as it comes: more than any cloud allows. */
 export const MAX_RAW = 256 * 1024;
 
-export interface UserData {
-  readonly format: 'plain' | 'gzip' | 'base64' | 'base64+gzip';
-  readonly text: string;
-  /** Whether it is for another program (cloud-init, a shell, Ignition): never executed, treated as absent. */
-  readonly foreign: boolean;
+export type Encoding = 'plain' | 'gzip' | 'base64' | 'base64+gzip';
+
+export interface Unpacked {
+  readonly format: Encoding;
+  /** Text, or MIME, whose parts may be anything. */
+  readonly bytes: Uint8Array;
 }
 
 /** Unpacks gzip; throws when the bytes are broken or expand beyond the caller's limit. */
@@ -16,41 +17,46 @@ export type Gunzip = (bytes: Uint8Array) => Uint8Array;
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
-function fromBase64(bytes: Uint8Array): Uint8Array | undefined {
-  const text = new TextDecoder('latin1').decode(bytes).replaceAll(/\s+/g, '');
-  if (text.length < 8 || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text))
-    return undefined;
-  return Uint8Array.from(atob(text), (char) => char.codePointAt(0) ?? 0);
+/** Decodes base64 with any white space in it; undefined when it is none. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  const packed = text.replaceAll(/\s+/g, '');
+  if (packed.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(packed)) return undefined;
+  return Uint8Array.from(atob(packed), (char) => char.codePointAt(0) ?? 0);
 }
 
-function isForeign(text: string): boolean {
-  if (text.startsWith('#cloud-config') || text.startsWith('#!')) return true;
-  return text.startsWith('{') && /"ignition"\s*:/.test(text);
+/** Decodes bytes that are nothing but base64; a few letters are a word. */
+function decoded(bytes: Uint8Array): Uint8Array | undefined {
+  const text = new TextDecoder('latin1').decode(bytes);
+  return text.trim().length < 8 ? undefined : fromBase64(text);
 }
 
-function formatOf(encoded: boolean, zipped: boolean): UserData['format'] {
+function formatOf(encoded: boolean, zipped: boolean): Encoding {
   if (encoded) return zipped ? 'base64+gzip' : 'base64';
   return zipped ? 'gzip' : 'plain';
 }
 
-/** Decodes user data in the encodings that metadata services and their users produce. */
-export function decodeUserData(source: string, bytes: Uint8Array, gunzip: Gunzip): UserData {
-  const bad = (why: string): BootstrapError =>
-    new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
-  if (bytes.length > MAX_RAW) throw bad(`it is longer than ${MAX_RAW} bytes`);
-  const decoded = isGzip(bytes) ? undefined : fromBase64(bytes);
-  const inner = decoded ?? bytes;
-  const zipped = isGzip(inner);
-  let plain = inner;
+const bad = (source: string, why: string): BootstrapError =>
+  new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: ${why}`);
+
+/** Unpacks base64, gzip and base64 of gzip, the encodings that metadata services and their users produce. */
+export function unpack(source: string, bytes: Uint8Array, gunzip: Gunzip): Unpacked {
+  const inner = isGzip(bytes) ? undefined : decoded(bytes);
+  const packed = inner ?? bytes;
+  const zipped = isGzip(packed);
+  let plain = packed;
   try {
-    if (zipped) plain = gunzip(inner);
+    if (zipped) plain = gunzip(packed);
   } catch {
-    throw bad(`its gzip data is broken, or more than ${MAX_TEXT} bytes unpacked`);
+    throw bad(source, `its gzip data is broken, or more than ${MAX_TEXT} bytes unpacked`);
   }
-  const text = decodeText(source, plain);
-  return {
-    format: formatOf(decoded !== undefined, zipped),
-    text,
-    foreign: isForeign(text.trimStart()),
-  };
+  if (isGzip(plain)) throw bad(source, 'it is gzip of gzip; pack it once');
+  if ((inner !== undefined || zipped) && decoded(plain) !== undefined)
+    throw bad(source, 'it is base64 inside of its encoding; encode it once');
+  return { format: formatOf(inner !== undefined, zipped), bytes: plain };
+}
+
+/** Unpacks user data. */
+export function decodeUserData(source: string, bytes: Uint8Array, gunzip: Gunzip): Unpacked {
+  if (bytes.length > MAX_RAW) throw bad(source, `it is longer than ${MAX_RAW} bytes`);
+  return unpack(source, bytes, gunzip);
 }

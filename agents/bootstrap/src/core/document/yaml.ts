@@ -1,4 +1,15 @@
-import { isMap, isScalar, Lexer, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isScalar,
+  Lexer,
+  parseAllDocuments,
+  parseDocument,
+  type ScalarTag,
+  stringify,
+  type Tags,
+  visit,
+} from 'yaml';
 
 import { BootstrapError } from '../faults/errors.ts';
 
@@ -28,7 +39,7 @@ export function decodeText(source: string, bytes: Uint8Array): string {
 /** As keys, these would reach the prototype in a later merge. */
 const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 
-function checkKeys(source: string, doc: ReturnType<typeof parseDocument>): void {
+function checkKeys(source: string, doc: Document.Parsed): void {
   visit(doc, {
     Collection: (_key, node) => {
       if (!isMap(node)) return;
@@ -53,10 +64,26 @@ export function checkSize(source: string, texts: readonly string[]): void {
   }
 }
 
-/** Parses one strict YAML document. A fault has line and column but never the text, which holds secrets. */
-export function parseYaml(source: string, text: string): unknown {
-  checkSize(source, [text]);
-  const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: true, stringKeys: true });
+/** A value that YAML marks as binary. */
+export class Binary {
+  readonly base64: string;
+
+  constructor(base64: string) {
+    this.base64 = base64;
+  }
+}
+
+/** YAML's `!!binary`, which documents for a node do not have. */
+export const BINARY: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  resolve: (base64) => new Binary(base64),
+};
+
+/** The parser's own warnings would go to stderr, with parts of the text in them. */
+export const QUIET = { prettyErrors: false, uniqueKeys: true, logLevel: 'error' } as const;
+const OPTIONS = { ...QUIET, stringKeys: true } as const;
+
+function toValue(source: string, text: string, doc: Document.Parsed): unknown {
   const fault = doc.errors[0] ?? doc.warnings[0];
   if (fault !== undefined) {
     const before = text.slice(0, fault.pos[0]).split('\n');
@@ -70,3 +97,31 @@ export function parseYaml(source: string, text: string): unknown {
     throw bad(source, 'its aliases expand to too much');
   }
 }
+
+/**
+ * Parses all strict YAML documents of a text; an empty one is null. A fault has line and column but never the text,
+ * which holds secrets.
+ */
+export function parseYamlDocuments(
+  source: string,
+  text: string,
+  customTags: Tags = [],
+): readonly unknown[] {
+  checkSize(source, [text]);
+  const options = { ...OPTIONS, customTags };
+  const documents = [...parseAllDocuments(text, options)];
+  // The faults of a text without any document are known only to the parser of one.
+  const all = documents.length === 0 ? [parseDocument(text, options)] : documents;
+  return all.map((doc) => toValue(source, text, doc));
+}
+
+/** Parses one strict YAML document. Empty ones around it, as after a last `---`, do not count. */
+export function parseYaml(source: string, text: string, customTags: Tags = []): unknown {
+  const all = parseYamlDocuments(source, text, customTags);
+  const documents = all.filter((document) => document !== null);
+  if (documents.length > 1) throw bad(source, `it has ${documents.length} YAML documents`);
+  return documents[0] ?? null;
+}
+
+/** Formats YAML for kubelet, whose parser takes `yes`, `on` and `y` for true, as YAML 1.1 does: those get quotes. */
+export const formatYaml = (value: unknown): string => stringify(value, { compat: 'yaml-1.1' });

@@ -17,13 +17,15 @@ export const FAULTS = {
     event: 'bad.document',
     exitCode: EXIT.data,
     retrySeconds: 30,
-    remedy: 'Correct the bootstrap document on the seed volume; it is read again automatically.',
+    remedy:
+      'Correct the document that the message names; docs/bootstrap.md says when a node reads it again.',
   },
   KIOS_BOOTSTRAP_FIELD: {
     event: 'bad.field',
     exitCode: EXIT.config,
     retrySeconds: 30,
-    remedy: 'Correct that field of the bootstrap document; it is read again automatically.',
+    remedy:
+      'Correct that field where the message says; docs/bootstrap.md says when a node reads it again.',
   },
   KIOS_BOOTSTRAP_URL: {
     event: 'bad.address',
@@ -61,6 +63,13 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Compare caCertHashes or caBundle with the CA of the cluster.',
   },
+  KIOS_BOOTSTRAP_CLUSTER_INFO: {
+    event: 'cluster.info',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 5,
+    remedy:
+      'Run `kubeadm init phase bootstrap-token` on a control plane, which publishes kube-public/cluster-info, or give the document caBundle in place of caCertHashes.',
+  },
   KIOS_BOOTSTRAP_TOKEN: {
     event: 'cluster.token_rejected',
     exitCode: EXIT.unavailable,
@@ -72,7 +81,7 @@ export const FAULTS = {
     exitCode: EXIT.unavailable,
     retrySeconds: 5,
     remedy:
-      'Create a bootstrap token with that id and usage `signing`, or correct the one in the document.',
+      'Create a new token (`kubeadm token create --print-join-command`): those of kubeadm expire after 24 hours. One that is there needs the usage `signing`.',
   },
   KIOS_BOOTSTRAP_UNREACHABLE: {
     event: 'cluster.unreachable',
@@ -104,14 +113,33 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+interface BootstrapErrorOptions extends ErrorOptions {
+  readonly isLate?: boolean;
+  /** The way to mend this one, where it is better known than that of its code. */
+  readonly remedy?: string | undefined;
+}
+
 /** An expected failure to join, with its event and the time until a retry is worthwhile. */
 export class BootstrapError extends KiosError {
   readonly fault: Fault;
+  readonly faultCode: FaultCode;
+  /** The server took its time: what it would have sent is unknown. */
+  readonly isLate: boolean;
 
-  constructor(code: FaultCode, message: string, options: ErrorOptions = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    { isLate = false, remedy, ...options }: BootstrapErrorOptions = {},
+  ) {
     const fault: Fault = FAULTS[code];
-    super(code, message, { ...options, exitCode: fault.exitCode, remedy: fault.remedy });
+    super(code, message, {
+      ...options,
+      exitCode: fault.exitCode,
+      remedy: remedy ?? fault.remedy,
+    });
+    this.faultCode = code;
     this.fault = fault;
+    this.isLate = isLate;
   }
 }
 
@@ -121,3 +149,14 @@ export const hasCode = (error: unknown, code: FaultCode): boolean =>
 /** Returns the error for a field that is missing, unknown or wrong; the message has its path. */
 export const fieldError = (message: string): BootstrapError =>
   new BootstrapError('KIOS_BOOTSTRAP_FIELD', message);
+
+/** Runs work and gives its faults the remedy of the place where their document is. */
+export function withRemedy<Result>(remedy: string | undefined, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (remedy === undefined || !(error instanceof BootstrapError)) throw error;
+    const { faultCode, message, cause } = error;
+    throw new BootstrapError(faultCode, message, { remedy, cause });
+  }
+}

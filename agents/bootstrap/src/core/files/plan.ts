@@ -12,6 +12,10 @@ export interface PlanInput {
   readonly cluster: ClusterConfig | undefined;
   readonly inputHash: string;
   readonly instanceId: string;
+  /** The source of the id had a fault. */
+  readonly isIdUnread: boolean;
+  /** The machine is not the one on which the node joined. */
+  readonly isElsewhere: boolean;
   readonly state: JoinState | undefined;
   /** The kubeconfig on disk is the document's, or the node has its certificate. */
   readonly hasCredentials: boolean;
@@ -30,9 +34,13 @@ export function isConfigured(input: PlanInput): boolean {
   return cluster === undefined || input.hasCredentials;
 }
 
+function isCopied({ state, instanceId, isElsewhere }: PlanInput): boolean {
+  if (state === undefined || state.instanceId === instanceId) return false;
+  return isElsewhere || state.isIdUnread !== true;
+}
+
 /** Returns whether the node is to be another one than before: a copied disk, or `--re-evaluate`. */
-export const isCopy = ({ reEvaluate, state, instanceId }: PlanInput): boolean =>
-  reEvaluate || (state !== undefined && state.instanceId !== instanceId);
+export const isCopy = (input: PlanInput): boolean => input.reEvaluate || isCopied(input);
 
 /** Returns whether the node's certificate is obsolete: a copied disk, another cluster, or `--re-evaluate`. */
 export function isForeignIdentity(
@@ -57,6 +65,7 @@ export interface FileInput {
   readonly nodeIpBefore: string | undefined;
   readonly hasIdentity: boolean;
   readonly hasKubeletConf: boolean;
+  readonly joinedServer?: string | undefined;
   readonly platformId: string | undefined;
   /** The files of the document before, relative to /etc. */
   readonly userFilesBefore: readonly string[];
@@ -78,6 +87,7 @@ export function planFiles(input: FileInput): readonly OutputFile[] {
       endpoint: cluster?.endpoint,
     }),
     hasIdentity: input.hasIdentity,
+    joinedServer: input.joinedServer,
     platformId: input.platformId,
   });
   const asked = new Set(files.map(({ path }) => path));

@@ -1,4 +1,5 @@
 import { parseCertificates, PemError } from '../cluster/pem.ts';
+import { withoutUsers } from '../document/proxy.ts';
 import { ANY_REGISTRY, type RegistrySpec } from '../document/registries.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { fieldError } from '../faults/errors.ts';
@@ -67,12 +68,15 @@ export function registryFiles({ registries = {} }: NodeBootstrap): readonly Outp
   ];
 }
 
-/** Returns the document with `…` in the place of the passwords of registries. */
+/** Returns the document with `…` in the place of the passwords of registries and proxies. */
 export function withoutPasswords(document: NodeBootstrap): NodeBootstrap {
-  const { registries } = document;
-  if (registries === undefined) return document;
+  const { registries, proxy } = document;
   const hidden: Record<string, RegistrySpec> = {};
-  for (const [host, registry] of Object.entries(registries))
+  for (const [host, registry] of Object.entries(registries ?? {}))
     hidden[host] = registry.password === undefined ? registry : { ...registry, password: '…' };
-  return { ...document, registries: hidden };
+  return {
+    ...document,
+    ...(registries === undefined ? {} : { registries: hidden }),
+    ...(proxy === undefined ? {} : { proxy: withoutUsers(proxy) }),
+  };
 }

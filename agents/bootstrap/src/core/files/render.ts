@@ -1,12 +1,12 @@
-import { stringify } from 'yaml';
-
 import type { ClusterAuth } from '../cluster/auth.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { formatKubeconfig } from '../cluster/kubeconfig.ts';
 import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.ts';
+import { formatYaml } from '../document/yaml.ts';
 import { checkLabels } from '../node/labels.ts';
 import { kubeletFragments } from './kubelet-config.ts';
 import type { OutputFile } from './output-file.ts';
+import { proxyFile } from './proxy-file.ts';
 import { checkSysctls, SYSCTL_FILE } from './sysctls.ts';
 import { documentFiles } from './user-files.ts';
 
@@ -19,6 +19,8 @@ export interface RenderInput {
   readonly nodeIp: string | undefined;
   /** The node has a valid certificate, so its disk needs no token. */
   readonly hasIdentity: boolean;
+  /** The API server in kubelet.conf, which kubelet keeps whatever the document says. */
+  readonly joinedServer?: string | undefined;
   /** The machine's providerID, from its provider. */
   readonly platformId: string | undefined;
 }
@@ -32,13 +34,13 @@ const lines = (all: readonly string[]): string | undefined =>
   all.length === 0 ? undefined : `${all.join('\n')}\n`;
 
 const yaml = (value: unknown): string | undefined =>
-  value === undefined ? undefined : stringify(value);
+  value === undefined ? undefined : formatYaml(value);
 
 function formatProviders(providers: readonly CredentialProviderSpec[] = []): string | undefined {
   if (providers.length === 0) return undefined;
   const config = 'kubelet.config.k8s.io/v1';
   const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
-  return stringify({
+  return formatYaml({
     apiVersion: config,
     kind: 'CredentialProviderConfig',
     providers: providers.map((provider) => ({ ...provider, apiVersion })),
@@ -89,6 +91,7 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
   const fragments = kubeletFragments(document, cluster?.auth, input.platformId);
   const labels = checkLabels(document.node?.labels ?? {}).labels;
   const sysctls = checkSysctls(document.sysctls).rows;
+  const manager = document.node?.cloudProvider;
   const nodeIp = input.nodeIp === undefined ? [] : [input.nodeIp];
   return [
     open(CA_FILE, cluster?.ca.join('')),
@@ -99,6 +102,8 @@ export function renderFiles(input: RenderInput): readonly OutputFile[] {
     },
     ...documentFiles(document),
     open(SYSCTL_FILE, lines(sysctls.map(([name, value]) => `${name} = ${value}`))),
+    proxyFile(document, [cluster?.endpoint, input.joinedServer]),
+    open('kubernetes/cloud-provider', lines(manager === undefined ? [] : [manager])),
     open('kubernetes/node-labels', lines(labels.map(([key, value]) => `${key}: ${value}`))),
     open(NODE_IP, lines(nodeIp)),
     open('hostname', lines(input.hostname === undefined ? [] : [input.hostname])),

@@ -9,8 +9,12 @@ import type { OutputFile } from './output-file.ts';
 export const JoinState = v.object({
   v: v.literal(1),
   instanceId: v.string(),
+  /** The id is '' because its source had a fault: the first one that is read is the machine's own. */
+  isIdUnread: v.optional(v.boolean()),
   /** Hash of the document without its token: the request. */
   inputHash: v.string(),
+  /** The API server that cluster-info names, where it is not the document's; for exactly that input. */
+  server: v.optional(v.string()),
   /** Hash of the files as written: the result, unless someone changed it. */
   outputHash: v.string(),
   /**

@@ -25,23 +25,32 @@ const isKubeletDomain = (domain: string): boolean =>
 const NAME = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 const DOMAIN = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
-function keyFault(key: string): string | undefined {
-  const slash = key.indexOf('/');
-  if (!NAME.test(key.slice(slash + 1))) return 'not a label name';
-  return slash === -1 ? undefined : prefixFault(key, key.slice(0, slash));
+const domainOf = (key: string): string | undefined =>
+  key.includes('/') ? key.slice(0, key.indexOf('/')) : undefined;
+
+/** Returns why a text is no name of a label or a taint. */
+export function qualifiedNameFault(key: string): string | undefined {
+  if (!NAME.test(key.slice(key.indexOf('/') + 1))) return 'not a label name';
+  const domain = domainOf(key);
+  if (domain === undefined) return undefined;
+  return domain.length > 253 || !DOMAIN.test(domain) ? 'prefix is not a DNS name' : undefined;
 }
 
-function prefixFault(key: string, domain: string): string | undefined {
-  if (domain.length > 253 || !DOMAIN.test(domain)) return 'prefix is not a DNS name';
+/** Returns why a text is no value of a label or a taint. */
+export const labelValueFault = (value: string): string | undefined =>
+  value === '' || NAME.test(value) ? undefined : 'not a label value';
+
+function keyFault(key: string): string | undefined {
+  const fault = qualifiedNameFault(key);
+  const domain = domainOf(key);
+  if (fault !== undefined || domain === undefined) return fault;
   if (isReserved(domain) && !KUBELET_LABELS.has(key) && !isKubeletDomain(domain))
     return 'a kubelet may not set this label on its own node';
   return undefined;
 }
 
-function valueFault(value: unknown): string | undefined {
-  if (typeof value !== 'string') return 'value must be text; put it in quotes';
-  return value === '' || NAME.test(value) ? undefined : 'not a label value';
-}
+const valueFault = (value: unknown): string | undefined =>
+  typeof value === 'string' ? labelValueFault(value) : 'value must be text; put it in quotes';
 
 export interface CheckedLabels {
   /** Sorted by key. */

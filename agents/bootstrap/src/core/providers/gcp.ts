@@ -38,7 +38,8 @@ const genuine =
   };
 
 function userDataOf(attributes: Readonly<Record<string, string>>): Uint8Array | undefined {
-  const text = attributes['user-data'];
+  // GKE's own nodes have no user data, or one for cloud-init. What they have is named, and not taken for nothing.
+  const text = attributes['user-data'] ?? attributes['kube-env'];
   if (text === undefined || attributes['user-data-encoding'] !== 'base64') return utf8(text);
   const packed = text.replaceAll(/\s+/g, '');
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(packed) || packed.length % 4 !== 0)

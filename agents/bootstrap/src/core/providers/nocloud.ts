@@ -1,4 +1,5 @@
-import { parseMetaData } from '../document/document.ts';
+import { parseMetaData } from '../document/meta-data.ts';
+import { BootstrapError } from '../faults/errors.ts';
 import { Keys, type Metadata, type Provider } from './provider.ts';
 import { checkHash, parseWebAddress } from './web-address.ts';
 
@@ -34,11 +35,60 @@ export function parseNoCloudSeed(text: string): NoCloudSeed | undefined {
   };
 }
 
+/** The values of the firmware that an address may have in it, as cloud-init names them, by their files in sysfs. */
+const DMI_FILES = new Map([
+  ['baseboard-asset-tag', 'board_asset_tag'],
+  ['baseboard-manufacturer', 'board_vendor'],
+  ['baseboard-product-name', 'board_name'],
+  ['baseboard-serial-number', 'board_serial'],
+  ['baseboard-version', 'board_version'],
+  ['bios-release-date', 'bios_date'],
+  ['bios-vendor', 'bios_vendor'],
+  ['bios-version', 'bios_version'],
+  ['chassis-asset-tag', 'chassis_asset_tag'],
+  ['chassis-manufacturer', 'chassis_vendor'],
+  ['chassis-serial-number', 'chassis_serial'],
+  ['chassis-version', 'chassis_version'],
+  ['system-manufacturer', 'sys_vendor'],
+  ['system-product-name', 'product_name'],
+  ['system-serial-number', 'product_serial'],
+  ['system-uuid', 'product_uuid'],
+  ['system-version', 'product_version'],
+]);
+
+const DMI_VALUE = /__dmi\.([a-z-]+)__/g;
+
+/** Returns the files in /sys/class/dmi/id whose values an address has in it. */
+export const dmiFilesOf = ({ url = '' }: NoCloudSeed): readonly string[] =>
+  [...url.matchAll(DMI_VALUE)]
+    .map(([, name]) => DMI_FILES.get(name ?? ''))
+    .filter((file) => file !== undefined);
+
+/** Fills in `__dmi.NAME__`, by which one address distinguishes machines. What the machine lacks stays as it is. */
+export function fillSeed(seed: NoCloudSeed, values: ReadonlyMap<string, string>): NoCloudSeed {
+  const url = seed.url?.replaceAll(DMI_VALUE, (all, name: string) => {
+    const value = values.get(DMI_FILES.get(name) ?? '') ?? '';
+    return value === '' ? all : encodeURIComponent(value);
+  });
+  return { ...seed, url };
+}
+
+function refuseUnfilled({ url = '' }: NoCloudSeed): void {
+  const [found] = /__dmi\.[a-z-]*__/.exec(url) ?? [];
+  if (found === undefined) return;
+  throw new BootstrapError(
+    'KIOS_BOOTSTRAP_URL',
+    `use the address of ds=nocloud: this machine has no value for ${found}`,
+    { remedy: 'Use a value that its firmware has, as /sys/class/dmi/id of another system shows.' },
+  );
+}
+
 /** The metadata services of clouds have such addresses too: no router passes them on. */
 const isLinkLocal = (host: string): boolean => /^(?:169\.254\.\d+\.\d+$|\[fe80:)/.test(host);
 
 /** Returns the provider for NoCloud over HTTP: files below the seed's address. */
 export function noCloudProvider(seed: NoCloudSeed): Provider {
+  refuseUnfilled(seed);
   const address = parseWebAddress('ds=nocloud', seed.url ?? '', isLinkLocal);
   const { origin, path, headers } = address;
   const folder = path.endsWith('/') ? path : `${path}/`;
@@ -52,12 +102,12 @@ export function noCloudProvider(seed: NoCloudSeed): Provider {
         keys.bytes(`${folder}user-data`, { optional: true }),
       ]);
       await checkHash(address, metaData, userData);
-      const text = new TextDecoder().decode(metaData);
-      const { instanceId, hostname } = parseMetaData(`${origin}${folder}meta-data`, text);
+      const meta = parseMetaData(`${origin}${folder}meta-data`, metaData ?? '');
       return {
-        instanceId: seed.instanceId ?? instanceId,
-        hostname: seed.hostname ?? hostname,
+        instanceId: seed.instanceId ?? meta.instanceId,
+        hostname: seed.hostname ?? meta.hostname,
         userData,
+        metaFault: meta.fault,
       };
     },
   };

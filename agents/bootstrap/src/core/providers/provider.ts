@@ -1,5 +1,7 @@
 import * as v from 'valibot';
 
+import type { BootstrapError } from '../faults/errors.ts';
+
 /** The sources of a node's metadata: the values of `kios.provider=` and `--provider`. */
 export const PROVIDER_NAMES = [
   'file',
@@ -31,6 +33,8 @@ export interface Metadata {
   readonly spot?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
   readonly userData?: Uint8Array | undefined;
+  /** Why some of it is missing, where that does not hold up the user data. */
+  readonly metaFault?: BootstrapError | undefined;
 }
 
 export interface MetadataRequest {

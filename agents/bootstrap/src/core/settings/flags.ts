@@ -119,6 +119,21 @@ const WATCH = {
     default: DEFAULTS.nodeCheckSeconds,
     describe: "Seconds between two looks at the node's own Node object",
   },
+  diagnose: {
+    type: 'number',
+    default: DEFAULTS.diagnoseSeconds,
+    describe: 'Seconds between two looks for faults of the node; 0 looks for none',
+  },
+  kubepods: {
+    type: 'string',
+    default: DEFAULTS.kubepods,
+    describe: 'Control groups of pods on the host',
+  },
+  mountinfo: {
+    type: 'string',
+    default: DEFAULTS.mountinfo,
+    describe: 'Mounts of this container, with the file system of its state among them',
+  },
 } as const satisfies Record<string, Options>;
 
 /** Accepts flags without showing them in the help. */
@@ -155,6 +170,7 @@ interface Renamed {
   readonly podsTimeout?: number;
   readonly rollback?: number;
   readonly nodeCheck?: number;
+  readonly diagnose?: number;
 }
 
 /** Returns the settings for flags in camel case, with the default of each flag that is absent. */
@@ -168,6 +184,7 @@ export function toSettings(flags: Partial<Settings> & Renamed): Settings {
     podsTimeoutSeconds: flags.podsTimeout ?? DEFAULTS.podsTimeoutSeconds,
     rollbackSeconds: flags.rollback ?? DEFAULTS.rollbackSeconds,
     nodeCheckSeconds: flags.nodeCheck ?? DEFAULTS.nodeCheckSeconds,
+    diagnoseSeconds: flags.diagnose ?? DEFAULTS.diagnoseSeconds,
   };
 }
 

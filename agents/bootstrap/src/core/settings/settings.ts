@@ -27,6 +27,11 @@ export interface Settings {
   readonly podsTimeoutSeconds: number;
   readonly rollbackSeconds: number;
   readonly nodeCheckSeconds: number;
+  /** Seconds between two looks for faults; 0 looks for none. */
+  readonly diagnoseSeconds: number;
+  /** kubelet's control groups of pods. */
+  readonly kubepods: string;
+  readonly mountinfo: string;
   readonly restart: boolean;
   readonly reEvaluate: boolean;
 }
@@ -54,6 +59,9 @@ export const DEFAULTS: Settings = {
   podsTimeoutSeconds: 5,
   rollbackSeconds: 600,
   nodeCheckSeconds: 60,
+  diagnoseSeconds: 10,
+  kubepods: '/sys/fs/cgroup/kubepods',
+  mountinfo: '/proc/self/mountinfo',
   restart: true,
   reEvaluate: false,
 };

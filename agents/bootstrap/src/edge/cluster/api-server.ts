@@ -1,173 +1,48 @@
-import { request, type RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
-
-import { addressesOnNode, tryAddresses } from '@kios/agent';
-import { errorCode, describe } from '@kios/errors';
+import { type ApiServer, openApiServer as open, type Reason } from '@kios/kube-api';
 
 import { BootstrapError } from '../../core/faults/errors.ts';
 
-const MAX_BODY = 4 * 1024 * 1024;
-/** A small board that is starting all its pods needs seconds for a single TLS handshake. */
-const ANSWER_MS = 30_000;
+export type { ApiAnswer, ApiRequest, ApiServer, ClientPair } from '@kios/kube-api';
 
-/** A client certificate and its key, PEM. */
-export interface ClientPair {
-  readonly cert: string;
-  readonly key: string;
-}
+const CODES = {
+  late: 'KIOS_BOOTSTRAP_UNREACHABLE',
+  unreachable: 'KIOS_BOOTSTRAP_UNREACHABLE',
+  untrusted: 'KIOS_BOOTSTRAP_UNTRUSTED',
+} as const;
 
-export interface ApiRequest {
-  readonly path: string;
-  /** PEM certificates to trust; `undefined` trusts any server, for data that is verified by other means. */
-  readonly ca: readonly string[] | undefined;
-  readonly token?: string;
-  readonly client?: ClientPair;
-  /** JSON to POST; without it and `patch` the request is a GET. */
-  readonly body?: string;
-  /** JSON to merge into an object by its schema (strategic merge patch). */
-  readonly patch?: string;
-  readonly timeoutMs?: number;
-}
+/** What helps, where the reason says more than the code. */
+const REMEDIES: Readonly<Partial<Record<Reason, string>>> = {
+  authority:
+    'Compare caCertHashes or caBundle with the CA of the cluster. A load balancer with a certificate of its own has to pass TLS through instead: the API server knows kubelet by its certificate.',
+  name: 'Give cluster.endpoint an address that the certificate names, or add this one to it (`certSANs` of kubeadm, then `kubeadm init phase certs apiserver`).',
+  early:
+    'The clock of the node is behind: give the network a time server (DHCP option 42), or set the clock of the machine.',
+  expired:
+    'Renew the certificate of the API server (`kubeadm certs renew apiserver`); if it is valid, the clock of the node is ahead.',
+  'no tls': 'Correct the port in cluster.endpoint: an API server replies by TLS.',
+  unnamed:
+    'Correct the name in cluster.endpoint, or the name servers of the network (DHCP option 6).',
+  refused: 'Start the API server, or correct the port in cluster.endpoint.',
+};
 
-export interface ApiAnswer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** The API server, as reached without a kubeconfig. */
-export interface ApiServer {
-  get(wanted: ApiRequest): Promise<ApiAnswer>;
-}
-
-/**
- * Returns whether a code is one of OpenSSL's verify codes, or of Node's and Bun's names for faults of the TLS layer.
- */
-const isTlsCode = (code: string): boolean =>
-  /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO)/.test(
-    code,
-  );
-
-const unreachable = (endpoint: string, why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', `reach ${endpoint}: ${why}`);
-
-/** Returns an error with a message of one line; the library's stack would fill the console. */
-function explain(endpoint: string, cause: unknown): BootstrapError {
-  const code = errorCode(cause) ?? 'unknown';
-  if (!isTlsCode(code)) return unreachable(endpoint, describe(cause));
-  const clock = code.includes('NOT_YET_VALID') || code.includes('EXPIRED');
-  const hint = clock ? `; this node's clock says ${new Date().toISOString()}` : '';
-  const why = `${describe(cause)} (${code}${hint})`;
-  return new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify ${endpoint}: ${why}`);
-}
-
-/** The part of a request that depends on what it sends. */
-interface Sending {
-  readonly method: string;
-  readonly body?: string;
-  readonly type?: string;
-}
-
-function sendingOf({ body, patch }: ApiRequest): Sending {
-  if (patch !== undefined)
-    return { method: 'PATCH', body: patch, type: 'application/strategic-merge-patch+json' };
-  return body === undefined
-    ? { method: 'GET' }
-    : { method: 'POST', body, type: 'application/json' };
-}
-
-function headers(
-  url: URL,
-  { token }: ApiRequest,
-  { body, type = '' }: Sending,
-): Record<string, string> {
-  return {
-    accept: 'application/json',
-    connection: 'close',
-    host: url.host,
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(body === undefined
-      ? {}
-      : { 'content-type': type, 'content-length': String(Buffer.byteLength(body)) }),
-  };
-}
-
-function tlsOptions(url: URL, { ca, client }: ApiRequest): RequestOptions {
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return {
-    minVersion: 'TLSv1.2',
-    rejectUnauthorized: ca !== undefined,
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    ...client,
-    // RFC 6066 §3: an address is not a server name; the certificate is then checked against `host`.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-  };
-}
-
-/** Sends one request on its own connection, without proxy or redirect; the answer is bounded. */
-async function fetchOnce(
-  url: URL,
-  address: string,
-  wanted: ApiRequest,
-  signal: AbortSignal,
-): Promise<ApiAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
-  const sending = sendingOf(wanted);
-  const call = request({
-    host: address,
-    port: url.port,
-    path: wanted.path,
-    agent: false,
-    method: sending.method,
-    headers: headers(url, wanted, sending),
-    ...tlsOptions(url, wanted),
-    signal,
-  });
-  call.on('error', reject);
-  call.on('response', (response) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    response.on('error', reject);
-    response.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_BODY) call.destroy(new Error(`the answer is longer than ${MAX_BODY} bytes`));
-      else chunks.push(chunk);
-    });
-    response.on('end', () => {
-      const status = response.statusCode ?? 0;
-      resolve({ status, body: Buffer.concat(chunks).toString('utf8') });
-    });
-  });
-  call.end(sending.body);
-  return promise;
-}
+/** Opens an API server at `https://host:port`. */
+export type OpenApi = (endpoint: string) => ApiServer;
 
 /**
  * Opens the API server at `endpoint` (`https://host:port`). Its failures are BootstrapErrors: untrusted or unreachable.
  */
-export function openApiServer(
+export const openApiServer = (
   endpoint: string,
   resolvConf: string,
   signal: AbortSignal,
-): ApiServer {
-  const url = new URL(endpoint);
-  return {
-    async get(wanted) {
-      // One deadline for name and answer, so that a server that sends a byte a second ends too.
-      const timeoutMs = wanted.timeoutMs ?? ANSWER_MS;
-      const late = AbortSignal.timeout(timeoutMs);
-      try {
-        const until = AbortSignal.any([signal, late]);
-        return await tryAddresses(
-          addressesOnNode(url.hostname, resolvConf),
-          (address) => fetchOnce(url, address, wanted, until),
-          // Who replies at one address would at the other, and is not the cluster.
-          (error) => until.aborted || isTlsCode(errorCode(error) ?? ''),
-        );
-      } catch (cause) {
-        signal.throwIfAborted();
-        if (late.aborted) throw unreachable(endpoint, `no answer in ${timeoutMs / 1000} s`);
-        throw explain(endpoint, cause);
-      }
-    },
-  };
-}
+): ApiServer =>
+  open({
+    endpoint,
+    resolvConf,
+    signal,
+    failed: (fault, message, reason) =>
+      new BootstrapError(CODES[fault], message, {
+        isLate: fault === 'late',
+        remedy: REMEDIES[reason],
+      }),
+  });

@@ -1,24 +1,16 @@
 import type { Logger } from '@kios/agent';
-import { describe } from '@kios/errors';
 
-import type { ClusterAuth } from '../../core/cluster/auth.ts';
-import type { ClusterConfig, Trust } from '../../core/cluster/cluster-config.ts';
-import { type BootstrapToken, jwsFault } from '../../core/cluster/jws.ts';
-import { clusterInfoCa } from '../../core/cluster/kubeconfig.ts';
-import { parseCertificates } from '../../core/cluster/pem.ts';
+import type { ClusterConfig } from '../../core/cluster/cluster-config.ts';
+import type { BootstrapToken } from '../../core/cluster/jws.ts';
 import { BootstrapError, hasCode } from '../../core/faults/errors.ts';
-import { checkCertificate, publicKeyPin } from '../node/certificates.ts';
 import type { ClockTrust } from '../node/clock.ts';
-import type { ApiServer } from './api-server.ts';
-import { openKube } from './kube-auth.ts';
-import type { Access, Caller } from './kube-client.ts';
-import { StatusError } from './status-error.ts';
+import type { ApiServer, OpenApi } from './api-server.ts';
+import { discover, type Discovered } from './discover.ts';
+import { checkEntry } from './entry.ts';
+import { checkPins, readCa, untrusted } from './trust.ts';
 
 /** With the CA known, an API server that is down must not delay the node: kubelet waits for it better than we do. */
 const BEST_EFFORT_MS = 3000;
-
-/** Each costs a connection at each look, and a bundle of more is no CA's rotation. */
-export const MOST_UNPROVEN = 8;
 
 interface Options {
   /** The node is to leave a cluster for this one, which therefore must have answered. */
@@ -27,154 +19,12 @@ interface Options {
   readonly clock?: ClockTrust;
 }
 
-const untrusted = (why: string): BootstrapError =>
-  new BootstrapError('KIOS_BOOTSTRAP_UNTRUSTED', `verify the cluster: ${why}`);
-
-/** Fails when the document has pins and no certificate matches one. As with kubeadm, one of the bundle suffices. */
-export function checkPins(ca: readonly string[], trust: Trust): void {
-  if (trust.pins.length === 0) return;
-  const found = ca.map(publicKeyPin);
-  if (!found.some((pin) => trust.pins.includes(pin)))
-    throw untrusted(`its CA ${found.join(', ')} is not in caCertHashes`);
-}
-
-function readCa(encoded: string | undefined, what: string): readonly string[] {
-  try {
-    const ca = parseCertificates(encoded ?? '');
-    for (const certificate of ca) checkCertificate(certificate);
-    return ca;
-  } catch (error) {
-    throw untrusted(`the CA of ${what}: ${describe(error)}`);
-  }
-}
-
-async function getClusterInfo(
-  api: ApiServer,
-  ca: readonly string[] | undefined,
-): Promise<Readonly<Record<string, string>>> {
-  const kube = await openKube(api, { ca });
-  try {
-    return await kube.clusterInfo();
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    const why = `read kube-public/cluster-info: ${error.message}`;
-    throw new BootstrapError('KIOS_BOOTSTRAP_UNREACHABLE', why);
-  }
-}
-
-/** Returns whether these certificates verify the API server's own, whatever it answers. */
-export async function isVerifiedBy(api: ApiServer, ca: readonly string[]): Promise<boolean> {
-  const kube = await openKube(api, { ca });
-  try {
-    await kube.version();
-  } catch (error) {
-    if (hasCode(error, 'KIOS_BOOTSTRAP_UNTRUSTED')) return false;
-    if (!(error instanceof StatusError)) throw error;
-  }
-  return true;
-}
-
-/** Returns those of the certificates that verify the API server each by itself. */
-export async function provenBy(
-  api: ApiServer,
-  certificates: readonly string[],
-): Promise<readonly string[]> {
-  const proven: string[] = [];
-  for (const certificate of certificates)
-    if (await isVerifiedBy(api, [certificate])) proven.push(certificate);
-  return proven;
-}
-
-/**
- * Returns the pinned certificates and those that verify the API server by themselves. The others stay out, because
- * whoever may write the ConfigMap may add some, and the cluster signs whatever is in it.
- */
-async function vouchedFor(
-  published: readonly string[],
-  { pins, skipVerification }: Trust,
-  api: ApiServer,
-): Promise<readonly string[]> {
-  if (skipVerification) return published;
-  const isPinned = (certificate: string): boolean => pins.includes(publicKeyPin(certificate));
-  const others = published.filter((certificate) => !isPinned(certificate));
-  const proven = await provenBy(api, others.slice(0, MOST_UNPROVEN));
-  return published.filter((certificate) => isPinned(certificate) || proven.includes(certificate));
-}
-
-/**
- * Discovers the CA as kubeadm does: any server may name it, if it signs with the token's secret; the CA must be pinned;
- * and the same bytes must come again over TLS verified with that CA.
- */
-async function discover(
-  cluster: ClusterConfig,
-  token: BootstrapToken,
-  api: ApiServer,
-): Promise<readonly string[]> {
-  const data = await getClusterInfo(api, undefined);
-  const kubeconfig = data['kubeconfig'];
-  const signature = data[`jws-kubeconfig-${token.id}`];
-  if (kubeconfig === undefined) throw untrusted('its cluster-info has no kubeconfig');
-  if (signature === undefined)
-    throw new BootstrapError(
-      'KIOS_BOOTSTRAP_UNSIGNED',
-      `verify the cluster: it does not know token ${token.id} yet`,
-    );
-  const fault = await jwsFault(signature, kubeconfig, token);
-  if (fault !== undefined) throw untrusted(`its cluster-info: ${fault}`);
-  const published = readCa(clusterInfoCa(kubeconfig), 'cluster-info');
-  checkPins(published, cluster.trust);
-  const ca = await vouchedFor(published, cluster.trust, api);
-  const again = await getClusterInfo(api, ca);
-  if (again['kubeconfig'] !== kubeconfig)
-    throw untrusted('its cluster-info differs when read over verified TLS');
-  return ca;
-}
-
-/** Returns the document's credentials for a request; those of a program only kubelet can get. */
-function callerOf(auth: ClusterAuth): Caller {
-  if (auth.kind === 'token') return { token: `${auth.token.id}.${auth.token.secret}` };
-  if (auth.kind !== 'user') return {};
-  const { token } = auth.user;
-  if (token !== undefined) return { token };
-  const cert = auth.user['client-certificate-data'];
-  const key = auth.user['client-key-data'];
-  return cert === undefined || key === undefined
-    ? {}
-    : { client: { cert: atob(cert), key: atob(key) } };
-}
-
-const refused = (auth: ClusterAuth): BootstrapError =>
-  new BootstrapError(
-    'KIOS_BOOTSTRAP_TOKEN',
-    auth.kind === 'token'
-      ? `authenticate to the cluster: token ${auth.token.id} is unknown, expired or not for authentication`
-      : 'authenticate to the cluster: it does not know the credentials of the document',
-  );
-
-/**
- * Fails when the API server refuses the document's credentials. `/version` is open to everybody, but with a wrong token
- * even it answers 401. A node that would leave its cluster needs a clear yes; a fresh one also takes a server that is
- * starting.
- */
-async function checkEntry(
-  { auth }: ClusterConfig,
-  api: ApiServer,
-  access: Pick<Access, 'ca' | 'timeoutMs'>,
-  isMove: boolean,
-): Promise<void> {
-  const caller = callerOf(auth);
-  const kube = await openKube(api, { ...access, ...caller });
-  try {
-    await kube.version();
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    if (error.status === 401 && Object.keys(caller).length > 0) throw refused(auth);
-    if (isMove && error.status !== 403)
-      throw new BootstrapError(
-        'KIOS_BOOTSTRAP_UNREACHABLE',
-        `use the API server: ${error.message}`,
-      );
-  }
+/** The cluster, verified. */
+export interface Verified {
+  /** The CA certificates to trust. */
+  readonly ca: readonly string[];
+  /** The API server for kubelet, where it is another than the document's. */
+  readonly server: string | undefined;
 }
 
 async function verifyBundle(
@@ -197,22 +47,74 @@ async function verifyBundle(
   return ca;
 }
 
+const OTHER_SERVER =
+  "Make that address reachable and part of the API server's certificate, or correct `server` in kube-public/cluster-info. With caBundle in place of caCertHashes the node stays with the address of the document.";
+
+/** Fails as the API server that cluster-info names does, and says that it is that one. */
+async function checkAnnounced(
+  cluster: ClusterConfig,
+  server: string,
+  entry: Promise<void>,
+): Promise<void> {
+  try {
+    await entry;
+  } catch (cause) {
+    const isOfServer =
+      hasCode(cause, 'KIOS_BOOTSTRAP_UNREACHABLE') || hasCode(cause, 'KIOS_BOOTSTRAP_UNTRUSTED');
+    if (!isOfServer) throw cause;
+    const message = `use ${server}, which the cluster-info of ${cluster.endpoint} names`;
+    const options = { cause, remedy: OTHER_SERVER };
+    throw new BootstrapError('KIOS_BOOTSTRAP_CLUSTER_INFO', message, options);
+  }
+}
+
+/** Says which API server kubelet gets, where the document and cluster-info do not agree. */
+function reportServer({ endpoint }: ClusterConfig, { server, why }: Discovered, log: Logger): void {
+  if (server === undefined)
+    log.warn({ ev: 'cluster.server', server: endpoint, why: `cluster-info: ${why}` });
+  else if (server !== endpoint)
+    log.info({ ev: 'cluster.server', server, given: endpoint, console: true });
+}
+
 /**
- * Verifies the cluster and returns the CA certificates to trust. Only then may the node send its token to the endpoint.
+ * Verifies a cluster by its cluster-info. As with kubeadm kubelet gets the server that it names: the document may have
+ * the address of one control plane, and the cluster that of all.
+ */
+async function verifyToken(
+  cluster: ClusterConfig,
+  token: BootstrapToken,
+  open: OpenApi,
+  log: Logger,
+  isMove: boolean,
+): Promise<Verified> {
+  const { endpoint } = cluster;
+  const api = open(endpoint);
+  const discovered = await discover(cluster, token, api);
+  const { ca, server = endpoint } = discovered;
+  if (server === endpoint) await checkEntry(cluster, api, { ca }, isMove);
+  else await checkAnnounced(cluster, server, checkEntry(cluster, open(server), { ca }, isMove));
+  reportServer(cluster, discovered, log);
+  log.info({ ev: 'cluster.verified', method: 'token', console: true });
+  return { ca, server: server === endpoint ? undefined : server };
+}
+
+/**
+ * Verifies the cluster and returns what to trust. Only then may the node send its token to an API server, and to none
+ * that does not show a certificate of that CA.
  */
 export async function verifyCluster(
   cluster: ClusterConfig,
-  api: ApiServer,
+  open: OpenApi,
   log: Logger,
   options: Options = {},
-): Promise<readonly string[]> {
-  if (cluster.trust.bundle.length > 0) return verifyBundle(cluster, api, log, options);
-  if (cluster.trust.skipVerification)
+): Promise<Verified> {
+  const { trust, auth, endpoint } = cluster;
+  if (trust.bundle.length > 0)
+    return { ca: await verifyBundle(cluster, open(endpoint), log, options), server: undefined };
+  if (trust.skipVerification)
     log.error({ ev: 'cluster.unsafe', field: 'cluster.unsafeSkipCAVerification' });
-  if (cluster.auth.kind !== 'token')
+  if (auth.kind !== 'token')
     throw untrusted('only a bootstrap token can vouch for a CA that the document does not have');
-  const ca = await discover(cluster, cluster.auth.token, api);
-  await checkEntry(cluster, api, { ca }, options.isMove === true);
-  log.info({ ev: 'cluster.verified', method: 'token', console: true });
-  return ca;
+  const { token, discovery = token } = auth;
+  return verifyToken(cluster, discovery, open, log, options.isMove === true);
 }

@@ -20,15 +20,17 @@ export class FaultLog {
     const text = describe(error);
     const event = error instanceof BootstrapError ? error.fault.event : 'failed';
     const firstMs = (error instanceof BootstrapError ? error.fault.retrySeconds : 30) * 1000;
-    this.#failures = text === this.#last ? this.#failures + 1 : 1;
+    // One fault, however long it lasts: its words may have the present time.
+    const same = text.replace(/clock says \S+/, '');
+    this.#failures = same === this.#last ? this.#failures + 1 : 1;
     const retryMs = retryDelay(
       { firstMs, maxMs: Math.max(firstMs, LONGEST_RETRY_MS), factor: 1.5 },
       this.#failures,
     );
     const fields = { ev: event, err: error, retrySeconds: Math.round(retryMs / 1000) };
-    if (text === this.#last) this.#log.info(fields);
+    if (same === this.#last) this.#log.info(fields);
     else this.#log.error(fields);
-    this.#last = text;
+    this.#last = same;
     return retryMs;
   }
 

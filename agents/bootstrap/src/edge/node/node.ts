@@ -68,6 +68,14 @@ async function readClient(
   return pem === undefined ? undefined : readClientCertificate(pem);
 }
 
+/** Reads when the node's certificate expires, in milliseconds since 1970; undefined without one. */
+export async function readIdentityExpiry(settings: Settings): Promise<number | undefined> {
+  const kubeletConf = await readIfThere(path.join(settings.etc, 'kubernetes/kubelet.conf'));
+  return kubeletConf === undefined
+    ? undefined
+    : (await readClient(settings, kubeletConf))?.notAfter;
+}
+
 function readCertificates(pem: string | undefined): readonly string[] {
   try {
     return pem === undefined ? [] : parseCertificates(pem);

@@ -5,7 +5,7 @@ import { BootstrapError } from '../../core/faults/errors.ts';
 import { networkProvider } from '../../core/providers/network-providers.ts';
 import { parseWebAddress, type WebAddress, webProvider } from '../../core/providers/web-address.ts';
 import type { Uplink } from '../node/uplink.ts';
-import { readUserData } from './documents.ts';
+import { readUserData, REMEDIES } from './documents.ts';
 import { fetchMetadata } from './fetch-metadata.ts';
 import { machineFactsOf, NO_FACTS } from './machine-facts.ts';
 import type { Remote } from './metadata-cache.ts';
@@ -51,15 +51,18 @@ async function fetchFromProvider(
   log: Logger,
   signal: AbortSignal,
 ): Promise<Fetched> {
-  const known = networkProvider(platform.provider, platform.seed);
-  if (known === undefined) return { facts: NO_FACTS, userData: undefined };
-  const provider = isPatient ? known : { ...known, lateSeconds: 0 };
+  const named = networkProvider(platform.provider, platform.seed);
+  if (named === undefined) return { facts: NO_FACTS, userData: undefined };
+  const provider = isPatient ? named : { ...named, lateSeconds: 0 };
   const metadata = await fetchMetadata(provider, uplink.link, log, signal);
+  const { metaFault } = metadata;
+  if (metaFault !== undefined) log.warn({ ev: metaFault.fault.event, err: metaFault });
+  const known = machineFactsOf(metadata);
+  const instanceId = known.instanceId ?? (metaFault && platform.lastInstanceId);
+  const facts = { ...known, instanceId, isIdUnread: metaFault !== undefined && !instanceId };
   const source = `user data of ${platform.provider}`;
-  return {
-    facts: machineFactsOf(metadata),
-    userData: readUserData(source, metadata.userData, log),
-  };
+  const origin = { source, remedy: REMEDIES.provider, names: facts };
+  return { facts, userData: readUserData(origin, metadata.userData, log) };
 }
 
 async function fetchFromWeb(
@@ -70,7 +73,7 @@ async function fetchFromWeb(
 ): Promise<Part> {
   const { userData } = await fetchMetadata(webProvider(address), link, log, signal);
   const source = `${address.origin}${address.path}`;
-  const part = readUserData(source, userData, log);
+  const part = readUserData({ source, remedy: REMEDIES.web }, userData, log);
   if (part !== undefined) return part;
   throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${source}: it holds no document`);
 }

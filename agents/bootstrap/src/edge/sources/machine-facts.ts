@@ -7,6 +7,8 @@ const text = v.optional(v.string());
 /** A metadata service's description of this machine, without its user data. */
 export const MachineFacts = v.object({
   instanceId: text,
+  /** The source of the id had a fault, and no earlier run knew it. */
+  isIdUnread: v.optional(v.boolean()),
   instanceType: text,
   region: text,
   zone: text,
@@ -21,6 +23,7 @@ export const NO_FACTS: MachineFacts = { externalIPs: [], spot: false, tags: {} }
 
 export function machineFactsOf({
   userData: _bytes,
+  metaFault: _fault,
   externalIPs,
   tags,
   ...rest

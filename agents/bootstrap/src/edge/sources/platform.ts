@@ -6,7 +6,12 @@ import { HostState, readStateIfThere } from '@kios/node-state';
 
 import { parseCommandLine } from '../../core/providers/command-line.ts';
 import { detectProvider, type DmiFacts } from '../../core/providers/detect.ts';
-import { type NoCloudSeed, parseNoCloudSeed } from '../../core/providers/nocloud.ts';
+import {
+  dmiFilesOf,
+  fillSeed,
+  type NoCloudSeed,
+  parseNoCloudSeed,
+} from '../../core/providers/nocloud.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import {
   foreignVolumes,
@@ -35,16 +40,20 @@ export interface Platform {
   /** The content of the only one of them, kept since the node joined by it, because it is not mounted. */
   readonly kept: KeptSeed | undefined;
   readonly ignored: readonly IgnoredVolume[];
+  /** The instance id with which this machine was configured. It stands in for one that cannot be read. */
+  readonly lastInstanceId: string | undefined;
 }
 
 export const FW_CFG = 'qemu_fw_cfg/by_name/opt/kios/config/raw';
 
-async function readDmi({ sysfs }: Settings): Promise<DmiFacts> {
-  const read = async (name: string): Promise<string> => {
-    const file = path.join(sysfs, 'class/dmi/id', name);
-    // A machine without this firmware table has no such folder; some files can be read by root only.
-    return ((await readIfThere(file).catch(() => undefined)) ?? '').trim();
-  };
+async function readDmiValue({ sysfs }: Settings, name: string): Promise<string> {
+  const file = path.join(sysfs, 'class/dmi/id', name);
+  // A machine without this firmware table has no such folder; some files can be read by root only.
+  return ((await readIfThere(file).catch(() => undefined)) ?? '').trim();
+}
+
+async function readDmi(settings: Settings): Promise<DmiFacts> {
+  const read = async (name: string): Promise<string> => readDmiValue(settings, name);
   return {
     sysVendor: await read('sys_vendor'),
     productName: await read('product_name'),
@@ -52,6 +61,19 @@ async function readDmi({ sysfs }: Settings): Promise<DmiFacts> {
     productUuid: (await read('product_uuid')).toLowerCase(),
     chassisAssetTag: await read('chassis_asset_tag'),
   };
+}
+
+/** Returns the seed that the command line or the firmware names, for this machine. */
+async function readNoCloudSeed(
+  settings: Settings,
+  seed: NoCloudSeed | undefined,
+): Promise<NoCloudSeed | undefined> {
+  if (seed === undefined) return undefined;
+  const values = dmiFilesOf(seed).map(async (name): Promise<[string, string]> => [
+    name,
+    await readDmiValue(settings, name),
+  ]);
+  return fillSeed(seed, new Map(await Promise.all(values)));
 }
 
 /** The hash by init is of what stays the same under new firmware; not every machine has it. */
@@ -92,12 +114,13 @@ export async function readPlatform(
     provider,
     by,
     isExplicit: named !== undefined,
-    seed: line.seed ?? parseNoCloudSeed(dmi.productSerial),
+    seed: await readNoCloudSeed(settings, line.seed ?? parseNoCloudSeed(dmi.productSerial)),
     configUrl: line.configUrl,
     dmi,
     machine,
     volumes: trusted.filter(({ label }) => isSeedOf(label, provider)),
     kept,
     ignored: [...distrusted, ...foreign],
+    lastInstanceId: past.origin?.machine === machine ? past.instanceId : undefined,
   };
 }

@@ -2,8 +2,8 @@ import path from 'node:path';
 
 import type { Logger } from '@kios/agent';
 
-import { type MetaData, parseMetaData } from '../../core/document/document.ts';
 import { nameFromCloudConfig } from '../../core/document/formats/cloud-config.ts';
+import { type MetaData, NO_META_DATA, parseMetaData } from '../../core/document/meta-data.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
 import { decodeText } from '../../core/document/yaml.ts';
 import { BootstrapError } from '../../core/faults/errors.ts';
@@ -11,7 +11,7 @@ import { parseOpenStack } from '../../core/providers/openstack.ts';
 import { parseOvfEnvironment } from '../../core/providers/ovf-env.ts';
 import type { SeedLabel } from '../../core/providers/seed-trust.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { MAX_SEED_FILE, readUserData, type Salvage } from './documents.ts';
+import { MAX_SEED_FILE, type Origin, readUserData, REMEDIES } from './documents.ts';
 import { type MachineFacts, machineFactsOf, NO_FACTS } from './machine-facts.ts';
 import { readPlainFile } from './plain-file.ts';
 import { FW_CFG, type Platform } from './platform.ts';
@@ -42,22 +42,39 @@ async function readText(place: Place, file: string): Promise<string | undefined>
   return bytes === undefined ? undefined : decodeText(path.join(place.dir, file), bytes);
 }
 
-async function readPart(place: Place, file: string, salvage?: Salvage): Promise<Part | undefined> {
+async function readPart(
+  place: Place,
+  file: string,
+  more: Pick<Origin, 'names' | 'salvage'>,
+): Promise<Part | undefined> {
   const source = path.join(place.dir, file);
-  return readUserData(source, await readBytes(place, file), place.log, salvage);
+  const origin = { source, remedy: REMEDIES.volume, ...more };
+  return readUserData(origin, await readBytes(place, file), place.log);
+}
+
+/** Reads NoCloud's meta-data. A fault in its text does not hold up the user data, which has a name of its own. */
+async function readMetaData(place: Place): Promise<MetaData> {
+  const source = path.join(place.dir, 'meta-data');
+  const bytes = await readBytes(place, 'meta-data');
+  if (bytes === undefined) return NO_META_DATA;
+  const meta = parseMetaData(source, bytes);
+  if (meta.fault === undefined) return meta;
+  place.log.warn({ ev: meta.fault.fault.event, err: meta.fault });
+  return { ...meta, instanceId: place.platform.lastInstanceId };
 }
 
 async function readCidata(place: Place): Promise<Content | undefined> {
   const { seed } = place.platform;
-  const text = await readText(place, 'meta-data');
-  const none: MetaData = { instanceId: undefined, hostname: undefined };
-  const meta = text === undefined ? none : parseMetaData(path.join(place.dir, 'meta-data'), text);
+  const meta = await readMetaData(place);
+  const instanceId = seed?.instanceId ?? meta.instanceId;
   const facts = {
     ...NO_FACTS,
-    instanceId: seed?.instanceId ?? meta.instanceId,
+    instanceId,
+    isIdUnread: meta.fault !== undefined && !instanceId,
     hostname: seed?.hostname ?? meta.hostname,
   };
-  return { facts, userData: await readPart(place, 'user-data', nameFromCloudConfig) };
+  const more = { names: facts, salvage: nameFromCloudConfig };
+  return { facts, userData: await readPart(place, 'user-data', more) };
 }
 
 /**
@@ -70,17 +87,21 @@ function ownFacts(facts: MachineFacts, { provider, dmi }: Platform): MachineFact
   return { ...facts, instanceId: id, providerID: `digitalocean://${id}` };
 }
 
+function parseConfigDrive(file: string, text: string, platform: Platform): MachineFacts {
+  try {
+    return ownFacts(machineFactsOf(parseOpenStack(text)), platform);
+  } catch (cause) {
+    const remedy = REMEDIES.volume;
+    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause, remedy });
+  }
+}
+
 async function readConfigDrive(place: Place): Promise<Content | undefined> {
   const metaFile = 'openstack/latest/meta_data.json';
   const text = await readText(place, metaFile);
   if (text === undefined) return undefined;
-  const userData = await readPart(place, 'openstack/latest/user_data');
-  try {
-    return { facts: ownFacts(machineFactsOf(parseOpenStack(text)), place.platform), userData };
-  } catch (cause) {
-    const file = path.join(place.dir, metaFile);
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
-  }
+  const facts = parseConfigDrive(path.join(place.dir, metaFile), text, place.platform);
+  return { facts, userData: await readPart(place, 'openstack/latest/user_data', { names: facts }) };
 }
 
 /** Reads Azure's custom data. The metadata service knows more about the machine, so it is asked as well. */
@@ -92,7 +113,8 @@ async function readOvfEnvironment(place: Place): Promise<Content | undefined> {
   // The firmware has the same id as the metadata service.
   const facts = { ...NO_FACTS, hostname, instanceId: place.platform.dmi.productUuid };
   const source = path.join(place.dir, 'ovf-env.xml');
-  return { facts, userData: readUserData(source, bytes, place.log) };
+  const origin = { source, names: facts, remedy: REMEDIES.provider };
+  return { facts, userData: readUserData(origin, bytes, place.log) };
 }
 
 const READERS: Readonly<Record<SeedLabel, (place: Place) => Promise<Content | undefined>>> = {
@@ -105,7 +127,11 @@ async function readFwCfg({ firmware }: Settings, log: Logger): Promise<Seed | un
   const file = path.join(firmware, FW_CFG);
   const bytes = await readPlainFile(file, MAX_SEED_FILE);
   if (bytes === undefined) return undefined;
-  return { facts: NO_FACTS, userData: readUserData(file, bytes, log), volume: undefined };
+  return {
+    facts: NO_FACTS,
+    userData: readUserData({ source: file }, bytes, log),
+    volume: undefined,
+  };
 }
 
 const isFallback = ({ volume }: Seed): boolean => volume?.label === 'azure';

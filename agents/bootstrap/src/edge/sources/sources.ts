@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import type { Logger } from '@kios/agent';
 
+import { inSources } from '../../core/document/in-sources.ts';
 import { mergeDocuments } from '../../core/document/merge.ts';
 import { checkNetwork } from '../../core/document/network.ts';
 import type { Part } from '../../core/document/parsed-document.ts';
@@ -10,7 +11,7 @@ import { BootstrapError } from '../../core/faults/errors.ts';
 import { hasService } from '../../core/providers/network-providers.ts';
 import type { ProviderName } from '../../core/providers/provider.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { readDocument, withToken } from './documents.ts';
+import { readDocument, REMEDIES, withToken } from './documents.ts';
 import { type MachineFacts, NO_FACTS } from './machine-facts.ts';
 import type { Remote } from './metadata-cache.ts';
 import type { Platform } from './platform.ts';
@@ -40,8 +41,8 @@ interface Local extends Seeds {
 async function readLocal(settings: Settings, platform: Platform, log: Logger): Promise<Local> {
   const boot = path.join(settings.seedDir, 'boot');
   const before = [
-    await readDocument(path.join(settings.etc, 'kios/bootstrap.yaml')),
-    await readDocument(path.join(boot, 'bootstrap.yaml'), boot),
+    await readDocument(path.join(settings.etc, 'kios/bootstrap.yaml'), undefined, REMEDIES.file),
+    await readDocument(path.join(boot, 'bootstrap.yaml'), boot, REMEDIES.volume),
   ];
   const after: Part[] = [];
   for (const file of settings.config) {
@@ -75,11 +76,16 @@ const partsOf = (local: Local, remote: Remote | undefined): readonly Part[] =>
 const seedOf = ({ seed, fallback }: Seeds, remote: Remote | undefined): Seed | undefined =>
   seed ?? (remote?.userData === undefined && fallback?.userData ? fallback : undefined);
 
+/** Returns whether the metadata service knows the node's name, and nobody else. */
+const isNamedByProvider = ({ node }: NodeBootstrap): boolean => node?.nameFrom !== undefined;
+
 /** Returns whether to ask the metadata service: not when a volume or the local documents are complete. */
 function needsProvider(platform: Platform, local: Local): boolean {
   if (local.seed !== undefined) return false;
   if (!hasService(platform.provider, platform.seed)) return false;
-  return platform.isExplicit || !isComplete(merge(partsOf(local, undefined)));
+  const document = merge(partsOf(local, undefined));
+  if (platform.isExplicit || document === undefined || !isComplete(document)) return true;
+  return isNamedByProvider(document);
 }
 
 export interface Needs {
@@ -132,7 +138,7 @@ export async function readSources(
   return {
     platform: platform.provider,
     platformBy: platform.by,
-    document: merged === undefined ? undefined : await withToken(settings, merged),
+    document: merged && (await inSources(parts, () => withToken(settings, merged))),
     facts: (local.seed ?? remote ?? local.fallback)?.facts ?? NO_FACTS,
     parts,
     seed: seedOf(local, remote),

@@ -42,6 +42,8 @@ async function findVolumes({ seedDir, sysfs }: Settings): Promise<readonly Volum
 export interface Past {
   /** The source by which the node joined. */
   readonly origin: Origin | undefined;
+  /** The instance id with which it was configured. */
+  readonly instanceId?: string | undefined;
   /** The node has joined, and has its credentials: it needs nothing secret of a document. */
   readonly isMember: boolean;
 }

@@ -109,6 +109,7 @@ export function decodeFloat(bits: number): number {
 
 /** The source that chronyd follows. */
 export interface Tracking {
+  /** An IP address, or the reference ID of a reference clock, such as `PHC0`. */
   readonly source: string | undefined;
   readonly stratum: number;
   /** Seconds by which the source is ahead of the clock, which chronyd is still correcting. */
@@ -117,6 +118,7 @@ export interface Tracking {
 
 /** The last measurement of one source, selected or not. */
 export interface Measurement {
+  /** As in `Tracking`. */
   readonly source: string | undefined;
   /** False without a sample of its time, and while none of its last eight requests has a reply. */
   readonly isReachable: boolean;
@@ -141,11 +143,24 @@ function decodeAddress(data: DataView, at: number): string | undefined {
   return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }
 
+/** RPY_SD_MD_REF of candm.h. */
+const REFERENCE_CLOCK = 2;
+/** What `local` gives a chronyd that serves time without a source. */
+const LOCAL_ID = 0x7f7f0101;
+
+/** Returns the name of a reference clock, by the four characters of its reference ID. */
+function decodeReferenceId(data: DataView, at: number): string | undefined {
+  const id = data.getUint32(at);
+  if (id === 0 || id === LOCAL_ID) return undefined;
+  const characters = [24, 16, 8, 0].map((shift) => String.fromCodePoint((id >>> shift) & 0xff));
+  return characters.join('').replaceAll(/[^!-~]/g, '') || undefined;
+}
+
 export function decodeTracking({ data }: Reply): Tracking {
   if (data.byteLength < REPLY_SIZE[COMMAND.tracking] - REPLY_HEADER)
     throw malformed('the tracking data is cut short');
   return {
-    source: decodeAddress(data, 4),
+    source: decodeAddress(data, 4) ?? decodeReferenceId(data, 0),
     stratum: data.getUint16(24),
     offset: decodeFloat(data.getInt32(40)),
   };
@@ -160,8 +175,9 @@ export function decodeSourceCount({ data }: Reply): number {
 export function decodeMeasurement({ data }: Reply): Measurement {
   if (data.byteLength < REPLY_SIZE[COMMAND.sourceData] - REPLY_HEADER)
     throw malformed('the measurement of a source is cut short');
+  const isClock = data.getUint16(26) === REFERENCE_CLOCK;
   return {
-    source: decodeAddress(data, 0),
+    source: isClock ? decodeReferenceId(data, 0) : decodeAddress(data, 0),
     isReachable: data.getUint16(30) !== 0 && data.getUint32(32) !== NO_SAMPLE,
     // chronyd gives the time by which its own is ahead.
     offset: -decodeFloat(data.getInt32(40)),

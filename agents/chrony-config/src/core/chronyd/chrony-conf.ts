@@ -7,8 +7,6 @@ export interface ConfOptions {
   readonly socket: string;
   /** The version of chronyd, which fails on an option that it does not know. */
   readonly version: string;
-  /** The leap second list in chronyd's image, if it has one. */
-  readonly leapSeconds?: string | undefined;
   /** What the sources and the operator add; nothing by default. */
   readonly settings?: ConfSettings | undefined;
 }
@@ -51,7 +49,6 @@ export function formatChronyConf(options: ConfOptions): string {
     // The first correction may be large, since a machine may have no clock of its own. The agent decides on steps.
     `maxchange ${LARGE_STEP_SECONDS} 1 -1`,
     'rtcsync',
-    ...(isNew && options.leapSeconds !== undefined ? [`leapseclist ${options.leapSeconds}`] : []),
     'maxupdateskew 100.0',
     'port 0',
     'cmdport 0',

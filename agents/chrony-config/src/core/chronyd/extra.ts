@@ -97,6 +97,12 @@ function faultOf(line: string, folder: string): string | undefined {
   return at < 0 ? undefined : `${(given[at] ?? '').slice(0, 40)} ${whys[at]}`;
 }
 
+/** Returns the file that a line names, which chronyd reads when it starts. */
+export function fileIn(line: string): string | undefined {
+  const [name = '', ...given] = line.split(/\s+/);
+  return given.find((_, at) => DIRECTIVES[name.toLowerCase()]?.[at] === file);
+}
+
 /** Reads the lines of `extra`. A line that chronyd might not start with is left out and named. */
 export function readExtra(text: string, folder: string): Extra {
   const lines: string[] = [];

@@ -32,29 +32,55 @@ export interface Pending {
 /** `measure`: the decision needs the measurements of all sources. */
 export type Decision =
   | { readonly do: 'nothing' | 'measure' | 'wait' | 'step' }
-  | { readonly do: 'refuse'; readonly source: string; readonly why: string };
+  | { readonly do: 'refuse'; readonly sources: readonly string[]; readonly why: string };
+
+const isClose = ({ offset }: Measurement): boolean => Math.abs(offset) <= AGREE_SECONDS;
 
 /** Decides whether chronyd may set the clock at once to the time of the source that it follows. */
 export function decideStep(pending: Pending, rules: StepRules): Decision {
   const { source, offset } = pending.tracking;
   if (source === undefined || Math.abs(offset) <= rules.threshold) return { do: 'nothing' };
   const target = pending.now + offset * 1000;
-  if (!isSane(target, rules.floor))
-    return { do: 'refuse', source, why: `its time is ${formatTime(target)}` };
+  if (!isSane(target, rules.floor)) {
+    const why = `its time is ${formatTime(target)}`;
+    return refuse(
+      source,
+      pending,
+      why,
+      (each) => !isSane(target + each.offset * 1000, rules.floor),
+    );
+  }
   if (Math.abs(offset) <= LARGE_STEP_SECONDS || !rules.isLeased(source)) return { do: 'step' };
   return weigh(source, pending, rules);
 }
 
+/** Refuses the followed source with all others that lie as it does: chronyd would only follow them next. */
+function refuse(
+  source: string,
+  { measurements }: Pending,
+  why: string,
+  liesToo: (other: Measurement) => boolean,
+): Decision {
+  if (measurements === undefined) return { do: 'measure' };
+  const others = measurements.filter((each) => each.isReachable && liesToo(each));
+  const all = [source, ...others.flatMap((each) => each.source ?? [])];
+  return { do: 'refuse', sources: [...new Set(all)], why };
+}
+
 /** Weighs the time of a leased source, to which chronyd is correcting the clock, against that of others. */
-function weigh(source: string, { measurements, waited }: Pending, rules: StepRules): Decision {
+function weigh(source: string, pending: Pending, rules: StepRules): Decision {
+  const { measurements, waited } = pending;
   if (measurements === undefined) return { do: 'measure' };
   const others = measurements.filter(
     (each) => each.source !== undefined && !rules.isLeased(each.source),
   );
   const measured = others.filter(({ isReachable }) => isReachable);
-  if (measured.some(({ offset }) => Math.abs(offset) <= AGREE_SECONDS)) return { do: 'step' };
-  if (measured.length > 0)
-    return { do: 'refuse', source, why: 'other time servers have another time' };
+  if (measured.some(isClose)) return { do: 'step' };
+  if (measured.length > 0) {
+    const liesToo = (each: Measurement): boolean =>
+      each.source !== undefined && rules.isLeased(each.source) && isClose(each);
+    return refuse(source, pending, 'other time servers have another time', liesToo);
+  }
   return { do: others.length > 0 && waited < PATIENCE_MS ? 'wait' : 'step' };
 }
 

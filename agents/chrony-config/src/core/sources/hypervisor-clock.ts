@@ -9,6 +9,9 @@ export interface HypervisorClock {
   readonly fault: string | undefined;
 }
 
+/** chronyd's name for it: its first reference clock, of the kind PHC. */
+export const CLOCK_ID = 'PHC0';
+
 /** Other clocks are those of network cards, which nobody may have set. */
 export const isHypervisorClock = (name: string): boolean =>
   /^(?:KVM virtual PTP|hyperv|ptp_vmclock)$/.test(name);

@@ -1,5 +1,5 @@
 import { canonicalIp } from './address.ts';
-import { clockFault, type HypervisorClock } from './hypervisor-clock.ts';
+import { CLOCK_ID, clockFault, type HypervisorClock } from './hypervisor-clock.ts';
 import {
   configOrigin,
   dhcpOrigins,
@@ -8,7 +8,14 @@ import {
   platformOrigin,
 } from './origins.ts';
 import { hasSmearedHosts, winningKind } from './smear.ts';
-import { addressOf, type Candidate, type Inputs, type Note, SourceDraft } from './source-draft.ts';
+import {
+  addressOf,
+  type Candidate,
+  type Inputs,
+  type Note,
+  REFUSED,
+  SourceDraft,
+} from './source-draft.ts';
 
 export interface SourcePlan {
   /** File name in `sources.d` to content. */
@@ -19,7 +26,7 @@ export interface SourcePlan {
   readonly leased: ReadonlySet<string>;
   /** The device of the hypervisor's clock, where it is a source. */
   readonly refclock: string | undefined;
-  /** chronyd has to judge certificates. */
+  /** chronyd has to judge certificates, if not now then of a source that is out of use for a while. */
   readonly hasNts: boolean;
   /** Servers that chronyd asks by name, whose addresses only it knows. */
   readonly named: readonly string[];
@@ -33,9 +40,11 @@ interface ClockSource {
   readonly isSmeared: boolean;
 }
 
-function clockSource({ clock, config, platform = 'none' }: Inputs): ClockSource | undefined {
+function clockSource(inputs: Inputs): ClockSource | undefined {
+  const { clock, config, platform = 'none', refused } = inputs;
   if (clock === undefined) return undefined;
-  return { clock, fault: clockFault(config, clock), isSmeared: hasSmearedHosts(platform) };
+  const fault = refused?.has(CLOCK_ID) === true ? REFUSED : clockFault(config, clock);
+  return { clock, fault, isSmeared: hasSmearedHosts(platform) };
 }
 
 function draftAll(inputs: Inputs, hasClock: boolean): SourceDraft {
@@ -119,7 +128,7 @@ export function planSources(inputs: Inputs): SourcePlan {
     names: [...draft.names],
     leased: new Set(leased.map(({ server }) => server)),
     refclock: clockKindFault === undefined ? usable?.clock.device : undefined,
-    hasNts: used.some(({ entry }) => entry.isNts),
+    hasNts: draft.hasNts,
     named: used.map(({ server }) => server).filter((server) => canonicalIp(server) === undefined),
     notes: [
       ...clockNotes(clock, clockKindFault),

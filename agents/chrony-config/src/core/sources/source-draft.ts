@@ -1,3 +1,5 @@
+import { contains, parseCidr, parseIp } from '@kios/network-config/ip';
+
 import { canonicalIp, isIpv6, unusable } from './address.ts';
 import type { HypervisorClock } from './hypervisor-clock.ts';
 import type { Entry, Origin, OriginInputs } from './origins.ts';
@@ -7,6 +9,8 @@ import { isSmeared } from './smear.ts';
 export interface Families {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** The node's own subnets, such as 192.0.2.1/24: they are reached in any case. */
+  readonly subnets?: readonly string[];
 }
 
 export interface Inputs extends OriginInputs {
@@ -14,7 +18,10 @@ export interface Inputs extends OriginInputs {
   readonly clock?: HypervisorClock | undefined;
   /** The addresses of host names resolved so far. */
   readonly resolved: ReadonlyMap<string, readonly string[]>;
-  /** Addresses, and names of NTS servers, that are out of use because their time was impossible. */
+  /**
+   * Addresses, names of NTS servers and the hypervisor's clock (`CLOCK_ID`), as far as they are out of use because
+   * their time was impossible.
+   */
   readonly refused?: ReadonlySet<string>;
   /** Both without it. */
   readonly families?: Families;
@@ -41,8 +48,14 @@ export interface Candidate {
   readonly isSmeared: boolean;
 }
 
+function isWithin(subnets: readonly string[], address: string): boolean {
+  const ip = parseIp(address);
+  const networks = subnets.flatMap((subnet) => parseCidr(subnet) ?? []);
+  return ip !== undefined && networks.some((network) => contains(network, ip));
+}
+
 const MAX_PER_ORIGIN = 8;
-const REFUSED = 'its time was impossible';
+export const REFUSED = 'its time was impossible';
 const AT_MOST = `an origin gives at most ${MAX_PER_ORIGIN} sources`;
 
 /** Collects the sources of one origin after another. */
@@ -50,6 +63,8 @@ export class SourceDraft {
   readonly candidates: Candidate[] = [];
   readonly notes: Note[] = [];
   readonly names = new Set<string>();
+  /** Whether an NTS server is among the sources, or would be if its time were possible. */
+  hasNts = false;
   readonly #inputs: Inputs;
   /** Server to the origin that gave it. */
   readonly #taken = new Map<string, string>();
@@ -62,6 +77,7 @@ export class SourceDraft {
   add(origin: Origin): boolean {
     const good = origin.entries.filter((entry) => this.#isGood(origin, entry));
     if (origin.off !== undefined) return false;
+    this.hasNts ||= good.some(({ isNts }) => isNts);
     let given = 0;
     for (const [at, entry] of good.entries()) {
       if (given >= MAX_PER_ORIGIN) {
@@ -153,7 +169,8 @@ export class SourceDraft {
     const { families } = this.#inputs;
     if (families === undefined) return undefined;
     const [has, family] = isIpv6(address) ? [families.ipv6, 'IPv6'] : [families.ipv4, 'IPv4'];
-    return has ? undefined : `the node has no ${family} address`;
+    const isReached = has || isWithin(families.subnets ?? [], address);
+    return isReached ? undefined : `the node has no ${family} address`;
   }
 }
 

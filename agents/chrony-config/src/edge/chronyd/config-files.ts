@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { removeStaleTemps, writeAtomic } from '@kios/agent';
+import { EXIT, KiosError } from '@kios/errors';
 
 import { serversIn } from '../../core/sources/plan-sources.ts';
 
@@ -14,12 +15,20 @@ export interface Layout {
 const sourcesDir = ({ dir }: Layout): string => path.join(dir, 'sources.d');
 const LEASE_FILE = /^30-dhcp-(.+)\.sources$/;
 
-/** Creates the folders. chronyd opens its command socket only in a folder with exactly this owner and mode. */
-export async function prepare(layout: Layout): Promise<void> {
+async function makeFolders(layout: Layout): Promise<void> {
   const socketDir = path.dirname(layout.socket);
   await mkdir(sourcesDir(layout), { recursive: true });
   await mkdir(socketDir, { recursive: true });
   await chmod(socketDir, 0o770);
+}
+
+/** Creates the folders. chronyd opens its command socket only in a folder with exactly this owner and mode. */
+export async function prepare(layout: Layout): Promise<void> {
+  try {
+    await makeFolders(layout);
+  } catch (cause) {
+    throw new KiosError('KIOS_WRITE', `write to ${layout.dir}`, { cause, exitCode: EXIT.system });
+  }
   await removeStaleTemps(layout.dir);
   await removeStaleTemps(sourcesDir(layout));
 }

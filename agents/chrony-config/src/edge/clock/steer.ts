@@ -13,7 +13,7 @@ export interface SteerParts {
   readonly saved: Pick<SavedTime, 'floor'>;
   readonly sources: {
     readonly facts: SourceFacts | undefined;
-    refuse(source: string, why: string): Promise<void>;
+    refuse(sources: readonly string[], why: string): Promise<void>;
   };
   readonly log: Logger;
 }
@@ -94,7 +94,7 @@ export class Steer {
       await chronyd.step(signal);
     }
     if (decision.do === 'refuse') {
-      await sources.refuse(decision.source, decision.why);
+      await sources.refuse(decision.sources, decision.why);
       await chronyd.shutDown(signal);
     }
   }

@@ -2,6 +2,7 @@ import { type Logger, sleep } from '@kios/agent';
 import type { NetworkEvent } from '@kios/netlink';
 
 import { type Carriers, carriersAfter, opensWay } from '../../core/network/way.ts';
+import { canonicalIp } from '../../core/sources/address.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 
 /** A way is complete a moment after its first event: an address comes before its route. */
@@ -12,6 +13,8 @@ const PAUSE_MS = 10_000;
 export interface AskAgainParts {
   readonly chronyd: Pick<Chronyd, 'measurements' | 'askNow'>;
   readonly events: AsyncIterable<NetworkEvent>;
+  /** Called when a way may have opened. */
+  readonly onWay: () => void;
   readonly log: Logger;
 }
 
@@ -42,13 +45,16 @@ class Bell {
  */
 export async function askAgain(parts: AskAgainParts, signal: AbortSignal): Promise<void> {
   const bell = new Bell();
-  await Promise.all([listen(parts.events, bell), serve(parts, bell, signal)]);
+  await Promise.all([listen(parts, bell), serve(parts, bell, signal)]);
 }
 
-async function listen(events: AsyncIterable<NetworkEvent>, bell: Bell): Promise<void> {
+async function listen({ events, onWay }: AskAgainParts, bell: Bell): Promise<void> {
   let carriers: Carriers = new Map();
   for await (const event of events) {
-    if (opensWay(event, carriers)) bell.ring();
+    if (opensWay(event, carriers)) {
+      bell.ring();
+      onWay();
+    }
     carriers = carriersAfter(carriers, event);
   }
 }
@@ -68,7 +74,8 @@ async function askSilent({ chronyd, log }: AskAgainParts, signal: AbortSignal): 
   const asked: string[] = [];
   try {
     for (const { source, isReachable } of await chronyd.measurements(signal)) {
-      if (source === undefined || isReachable) continue;
+      // A reference clock has no address, and cannot be asked.
+      if (source === undefined || canonicalIp(source) === undefined || isReachable) continue;
       await chronyd.askNow(source, signal);
       asked.push(source);
     }

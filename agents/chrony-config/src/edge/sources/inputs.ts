@@ -12,7 +12,7 @@ import {
   StateError,
 } from '@kios/node-state';
 
-import { readExtra } from '../../core/chronyd/extra.ts';
+import { fileIn, readExtra } from '../../core/chronyd/extra.ts';
 import type { LeaseServers } from '../../core/sources/origins.ts';
 import type { Inputs } from '../../core/sources/source-draft.ts';
 import { isOperatorFile, TimeConfig } from '../../core/sources/time-config.ts';
@@ -81,14 +81,32 @@ export async function readConfig(
   return { ...further, faults: [...faults, ...further.faults] };
 }
 
+/** Returns a text that changes with the content of a file, and tells nothing of it. */
+const digestOf = async (file: string): Promise<string> =>
+  hash('sha256', await readFile(file)).slice(0, 16);
+
 /** Reads the file of keys, which is as secret as its folder: only a digest leaves this function. */
 async function readKeys(file: string): Promise<Keys | SettingFault> {
   try {
-    return { path: file, digest: hash('sha256', await readFile(file)).slice(0, 16) };
+    return { path: file, digest: await digestOf(file) };
   } catch (error) {
     const why = `cannot be read: ${errorCode(error) ?? String(error)}`;
     return { file, path: '(top)', why, remedy: 'Write it beside time.yaml, for root alone.' };
   }
+}
+
+/**
+ * Puts the digest of a file before each line that names one, so that chronyd starts again when the file has changed. A
+ * file may come later than the line.
+ */
+async function withDigests(lines: readonly string[]): Promise<string[]> {
+  const marked = lines.map(async (line) => {
+    const file = fileIn(line);
+    if (file === undefined) return [line];
+    const digest = await digestOf(file).catch((error: unknown) => errorCode(error) ?? 'unreadable');
+    return [`# ${file} ${digest}`, line];
+  });
+  return (await Promise.all(marked)).flat();
 }
 
 export const settingFaults = (log: Logger): SettingFaults =>
@@ -146,11 +164,11 @@ export async function readInputs(args: InputArgs, layout: Layout): Promise<ReadI
   return {
     config: settings,
     faults: keys === undefined || isRead ? faults : [...faults, keys],
-    extra,
+    extra: await withDigests(extra),
     keys: isRead ? keys : undefined,
     hasKeys: isRead,
     clock: await readHypervisorClock(args.ptpClass, args.ptpDevices),
-    families: readFamilies(),
+    families: await readFamilies(),
     publicPool: PUBLIC_POOL[args.allowPublicPool],
     leases: withLastKnown(leases, errors.length === 0, before),
     platform: platform instanceof StateError ? undefined : platform,

@@ -4,15 +4,21 @@ import path from 'node:path';
 
 import { errorCode } from '@kios/errors';
 
+import { familiesOf } from '../../core/network/families.ts';
 import { type HypervisorClock, isHypervisorClock } from '../../core/sources/hypervisor-clock.ts';
 import type { Families } from '../../core/sources/source-draft.ts';
 
-/** Returns the families of which the node has an address that reaches beyond a link. */
-export function readFamilies(): Families {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const usable = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
-  const has = (family: string): boolean => usable.some((each) => each.family === family);
-  return { ipv4: has('IPv4'), ipv6: has('IPv6') };
+/** Reads a table of the kernel's network; one of a family that the kernel lacks is empty. */
+const readTable = async (name: string): Promise<string> =>
+  readFile(`/proc/net/${name}`, 'utf8').catch(() => '');
+
+/** Returns the families by which time servers may be reached. */
+export async function readFamilies(): Promise<Families> {
+  const tables = { ipv4: await readTable('route'), ipv6: await readTable('ipv6_route') };
+  const addresses = Object.entries(networkInterfaces()).flatMap(([link, all = []]) =>
+    all.filter(({ internal }) => !internal).map((each) => ({ link, ...each })),
+  );
+  return familiesOf(addresses, tables);
 }
 
 async function openFault(device: string): Promise<string | undefined> {

@@ -3,11 +3,12 @@ import { KiosError } from '@kios/errors';
 
 import type { ConfSettings } from '../../core/chronyd/chrony-conf.ts';
 import { confSettings } from '../../core/chronyd/conf-settings.ts';
+import { CLOCK_ID } from '../../core/sources/hypervisor-clock.ts';
 import { planSources, serversIn, type SourcePlan } from '../../core/sources/plan-sources.ts';
 import type { TimeConfig } from '../../core/sources/time-config.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { ConfKeeper } from '../chronyd/conf-keeper.ts';
-import { type Layout, writeSources } from '../chronyd/config-files.ts';
+import { type Layout, writeConf, writeSources } from '../chronyd/config-files.ts';
 import { Reload } from '../chronyd/reload.ts';
 import { type InputArgs, type ReadInputs, readInputs, settingFaults } from './inputs.ts';
 import { Names } from './names.ts';
@@ -74,22 +75,31 @@ export class Sources {
     return this.#inTurn(() => this.#update(signal));
   }
 
-  /** Takes a source out of chronyd's files. A chronyd that starts afterwards does not know it. */
-  refuse(source: string, why: string): Promise<void> {
+  /** Takes sources out of chronyd's files. A chronyd that starts afterwards does not know them. */
+  refuse(sources: readonly string[], why: string): Promise<void> {
     return this.#inTurn(async () => {
-      const err = new KiosError('KIOS_TIME_SOURCE', `take the time of ${source}: ${why}`);
-      this.#parts.log.error({ ev: 'source.refused', source, err });
       const inputs = await this.#read();
-      for (const each of this.#serversBehind(source, inputs))
-        this.#refused.set(each, performance.now() + REFUSED_FOR_MS);
-      await writeSources(this.#parts.layout, this.#planNow(inputs).files);
+      for (const source of sources) {
+        const err = new KiosError('KIOS_TIME_SOURCE', `take the time of ${source}: ${why}`);
+        this.#parts.log.error({ ev: 'source.refused', source, err });
+        for (const each of this.#serversBehind(source, inputs))
+          this.#refused.set(each, performance.now() + REFUSED_FOR_MS);
+      }
+      const { layout, conf } = this.#parts;
+      const plan = this.#planNow(inputs);
+      await writeSources(layout, plan.files);
+      if (sources.includes(CLOCK_ID)) await writeConf(layout, conf(confSettings(inputs, plan)));
     });
   }
 
   /** chronyd itself finds the address of an NTS server, by its name and what that server says. */
   #serversBehind(source: string, inputs: ReadInputs): readonly string[] {
     const { files, named } = this.#planNow(inputs);
-    const known = [...this.#names.addresses.values(), ...[...files.values()].map(serversIn)].flat();
+    const known = [
+      CLOCK_ID,
+      ...this.#names.addresses.values(),
+      ...[...files.values()].map(serversIn),
+    ].flat();
     return known.includes(source) ? [source] : [source, ...named];
   }
 

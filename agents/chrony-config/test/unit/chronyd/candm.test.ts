@@ -157,6 +157,22 @@ describe('the command protocol of chronyd', () => {
     );
   });
 
+  it('names a reference clock by its identifier', () => {
+    const named = `${REAL.tracking.slice(0, 56)}50484330${'0'.repeat(40)}${REAL.tracking.slice(104)}`;
+    const tracking = decodeTracking(decodeReply(hex(named)));
+    expect(tracking).toMatchObject({ source: 'PHC0', offset: 90 * DAY });
+    // It has its identifier in the place of an IPv4 address.
+    const selected = REAL.selected
+      .replace('c0000201', '50484330')
+      .replace('00060002000000000000', '00060002000000020000');
+    expect(decodeMeasurement(decodeReply(hex(selected))).source).toBe('PHC0');
+  });
+
+  it('follows nothing where it serves its own time', () => {
+    const local = `${REAL.tracking.slice(0, 56)}7f7f0101${'0'.repeat(40)}${REAL.tracking.slice(104)}`;
+    expect(decodeTracking(decodeReply(hex(local))).source).toBeUndefined();
+  });
+
   it('refuses tracking data that is cut short', () => {
     expect(() => decodeTracking(decodeReply(hex(HEADER)))).toThrow(
       'the tracking data is cut short',

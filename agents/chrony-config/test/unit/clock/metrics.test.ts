@@ -1,3 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
 import { formatMetrics } from '../../../src/core/clock/metrics.ts';
@@ -36,4 +40,18 @@ it('a name that is no address stays inside its quotes', () => {
   expect(formatMetrics({ ...STATE, source: 'a"} 1\n\\' })).toContain(
     String.raw`{source="a\"} 1\n\\"} 1`,
   );
+});
+
+const VECTOR = path.join(
+  import.meta.dirname,
+  '../../../../../packages/host-api/vectors/metrics.json',
+);
+const Vector = v.object({ 'clock.prom': v.record(v.string(), v.array(v.string())) });
+
+it('the metrics are those that the alerts of examples/monitoring are written for', async () => {
+  const { 'clock.prom': wanted } = v.parse(Vector, JSON.parse(await readFile(VECTOR, 'utf8')));
+  const source = { source: 'a', stratum: 3, offset: 1, maxError: 2 };
+  const lines = formatMetrics({ ...STATE, synced: true, ...source }).matchAll(/^(\w+)(?:\{(\w+)=.*\})? /gm); // prettier-ignore
+  const got = [...lines].map(([, name, label]) => [name, label === undefined ? [] : [label]]);
+  expect(Object.fromEntries(got)).toEqual(wanted);
 });

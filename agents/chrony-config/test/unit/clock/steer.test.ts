@@ -29,7 +29,7 @@ beforeEach(() => {
   steer = new Steer({
     chronyd,
     saved: { floor: Date.now() - 10 * LARGE * 1000 },
-    sources: { facts, refuse: async (source) => Promise.resolve(void refused.push(source)) },
+    sources: { facts, refuse: async (sources) => Promise.resolve(void refused.push(...sources)) },
     log,
   });
 });

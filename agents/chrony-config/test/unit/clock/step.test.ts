@@ -8,6 +8,9 @@ const LEASED = '192.0.2.1';
 const PUBLIC = '203.0.113.1';
 const rules = { threshold: 0.1, floor: FLOOR, isLeased: (source: string) => source === LEASED };
 
+/** A lease that names all servers of its network. */
+const isInLease = (source: string): boolean => source.startsWith('192.0.2.');
+
 /** An offset of the leased source, seen at a clock that is a day past the floor. */
 const pending = (offset: number, more: Partial<Pending> = {}): Pending => ({
   tracking: { source: LEASED, stratum: 2, offset },
@@ -41,9 +44,27 @@ describe('decideStep', () => {
     ['more than twenty years after the floor', 21 * 365 * DAY],
     ['at no date at all', 1e30],
   ])('refuses a source whose time is %s, were it the only one', (_, offset) => {
-    expect(decideStep(pending(offset), rules)).toMatchObject({ do: 'refuse', source: LEASED });
+    expect(decideStep(pending(offset), rules)).toMatchObject({ do: 'refuse', sources: [LEASED] });
+    expect(decide(offset, { measurements: undefined })).toBe('measure');
     const tracking = { source: PUBLIC, stratum: 2, offset };
     expect(decide(0, { tracking })).toBe('refuse');
+  });
+
+  it('refuses all that lie alike at once, since chronyd would follow them next', () => {
+    const offset = -40 * 365 * DAY;
+    const measurements = [
+      measured(LEASED, 0),
+      measured('192.0.2.2', 60),
+      measured('192.0.2.3', 0, false),
+      measured(PUBLIC, -offset),
+    ];
+    const sources = [LEASED, '192.0.2.2'];
+    expect(decideStep(pending(offset, { measurements }), rules)).toMatchObject({ sources });
+  });
+
+  it('steps by a reference clock, which has no address', () => {
+    const tracking = { source: 'PHC0', stratum: 3, offset: 90 * DAY };
+    expect(decide(0, { tracking })).toBe('step');
   });
 
   it('takes a large step from a source that no lease named', () => {
@@ -56,7 +77,7 @@ describe('decideStep', () => {
 
     it('needs the measurements of all sources, which no other decision needs', () => {
       expect(decide(offset, { measurements: undefined })).toBe('measure');
-      for (const other of [0.1, 900, -40 * 365 * DAY])
+      for (const other of [0.1, 900])
         expect(decide(other, { measurements: undefined })).toBe(decide(other));
       const tracking = { source: PUBLIC, stratum: 2, offset };
       expect(decide(0, { tracking, measurements: undefined })).toBe('step');
@@ -70,6 +91,19 @@ describe('decideStep', () => {
     it('is refused when the others have another time', () => {
       expect(decide(offset, { measurements: [measured(PUBLIC, -offset)] })).toBe('refuse');
       expect(decide(offset, { measurements: [measured(PUBLIC, 11)] })).toBe('refuse');
+    });
+
+    it('is refused to all leased sources that agree with it', () => {
+      const measurements = [
+        measured(LEASED, 0),
+        measured('192.0.2.2', 1),
+        measured('192.0.2.3', -offset),
+        measured(PUBLIC, -offset),
+      ];
+      const generous = { ...rules, isLeased: isInLease };
+      expect(decideStep(pending(offset, { measurements }), generous)).toMatchObject({
+        sources: [LEASED, '192.0.2.2'],
+      });
     });
 
     it('waits for the others, but not for ever', () => {

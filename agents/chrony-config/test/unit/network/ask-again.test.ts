@@ -19,6 +19,7 @@ const log = createLogger('chrony-config', {
 let chronyd: FakeChronyd;
 let send: (event: NetworkEvent) => void;
 let stop: AbortController;
+let ways: number;
 let running: Promise<string>;
 
 /** Events as they are sent. */
@@ -39,12 +40,13 @@ beforeEach(() => {
     { source: SILENT, isReachable: false, offset: 0 },
     { source: HEARD, isReachable: true, offset: 0 },
     { source: undefined, isReachable: false, offset: 0 },
+    { source: 'PHC0', isReachable: false, offset: 0 },
   ];
   stop = new AbortController();
-  running = askAgain({ chronyd, events: sent(stop.signal), log }, stop.signal).then(
-    () => 'ended by itself',
-    String,
-  );
+  ways = 0;
+  const onWay = (): void => void ways++;
+  const parts = { chronyd, events: sent(stop.signal), onWay, log };
+  running = askAgain(parts, stop.signal).then(() => 'ended by itself', String);
 });
 afterEach(async () => {
   stop.abort(new Error('end'));
@@ -61,6 +63,7 @@ describe('when a way opens', { timeout: 20_000 }, () => {
     send(ROUTE);
     await untilAsked(1);
     expect(chronyd.asked).toEqual(['measurements', `ask ${SILENT}`]);
+    expect(ways).toBe(1);
   });
 
   it('several events in a row are one', async () => {

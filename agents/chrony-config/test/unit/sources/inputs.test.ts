@@ -105,4 +105,38 @@ describe('time.yaml', () => {
     expect(settings.keys).toEqual({ path: `${folder}/keys` });
     expect(faults).toEqual([]);
   });
+
+  it('has a line change with the content of the file that it names, which may come later', async () => {
+    const authority = path.join(folder, 'ca.pem');
+    const linesWith = async (content: string | undefined): Promise<readonly string[]> => {
+      if (content !== undefined) await writeFile(authority, content);
+      const config = path.join(folder, 'time.yaml');
+      await writeFile(config, `extra: |\n  ntstrustedcerts ${authority}\n  minsources 2\n`);
+      const none = path.join(folder, 'none');
+      const layout = { dir: folder, socket: path.join(folder, 'socket/chronyd.sock') };
+      await prepare(layout);
+      const { extra } = await readInputs(
+        {
+          config,
+          netDir: none,
+          platformDir: none,
+          operatorDir: folder,
+          allowPublicPool: 'auto',
+          ptpClass: none,
+          ptpDevices: none,
+        },
+        layout,
+      );
+      return extra;
+    };
+    const seen = [await linesWith(undefined), await linesWith('one'), await linesWith('two')];
+    for (const lines of seen)
+      expect(lines).toEqual([
+        expect.stringMatching(/^# /),
+        `ntstrustedcerts ${authority}`,
+        'minsources 2',
+      ]);
+    expect(new Set(seen.map(([mark]) => mark)).size).toBe(3);
+    expect(seen.flat().join()).not.toContain('one');
+  });
 });

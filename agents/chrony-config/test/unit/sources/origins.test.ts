@@ -128,9 +128,8 @@ describe('smeared and unsmeared sources', () => {
       { leases: [{ link: 'eth0', ntp: ['216.239.35.0'] }] },
     );
     expect(used(of)).toEqual({ '10': ['192.0.2.7'] });
-    expect(warned(of)).toMatchObject(
-      [{ origin: 'dhcp eth0', why: /^it smears/ }].map(({ origin }) => ({ origin })),
-    );
+    const why: unknown = expect.stringMatching(/^it smears/);
+    expect(warned(of)).toMatchObject([{ origin: 'dhcp eth0', why }]);
   });
 
   it('are together with their like', () => {

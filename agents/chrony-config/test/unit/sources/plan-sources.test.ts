@@ -50,6 +50,13 @@ describe('planSources', () => {
     expect([...plan({ servers }, { leases: [eth0] }).leased]).toEqual(['192.0.2.2']);
   });
 
+  it.each(['192.0.2.9', 'time.example.org'])('says that %s asks for NTS', (address) => {
+    expect(plan({ servers: [{ address, nts: true }] }).hasNts).toBe(true);
+    expect(plan({ servers: [{ address }] }).hasNts).toBe(false);
+    const refused = new Set([address]);
+    expect(plan({ servers: [{ address, nts: true }] }, { refused }).hasNts).toBe(true);
+  });
+
   it('leaves out a refused address, whoever names it', () => {
     const servers = [{ address: '192.0.2.9' }];
     const refused = new Set(['192.0.2.9', '192.0.2.1']);
@@ -197,6 +204,16 @@ describe('planSources', () => {
         '# platform aws\nserver fd00:ec2::123 prefer iburst minpoll 4 maxpoll 4\n',
     });
     expect(bad(ipv4)).toEqual([]);
+  });
+
+  it('keeps addresses of names in the node’s own subnets, whichever families lead further', () => {
+    const resolved = new Map([['ntp.example', ['192.0.2.9', '198.51.100.9', '2001:db8::9']]]);
+    const families = { ipv4: false, ipv6: true, subnets: ['192.0.2.1/24'] };
+    const planned = plan({ servers: [{ address: 'ntp.example' }] }, { resolved, families });
+    expect(serversIn(files(planned)['10-config.sources'] ?? '')).toEqual([
+      '192.0.2.9',
+      '2001:db8::9',
+    ]);
   });
 
   it('writes the options and keys that time.yaml has, and drops a key that chronyd could not read', () => {

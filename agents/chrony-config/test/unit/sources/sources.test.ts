@@ -65,15 +65,27 @@ describe('a refused source', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   it('is taken out by its address', async () => {
-    await sources.refuse('192.0.2.1', 'its time is 1970');
+    await sources.refuse(['192.0.2.1'], 'its time is 1970');
     expect(await servers()).toEqual(['a.test', 'b.test']);
   });
   it('is taken out by its name, where chronyd asks it by that', async () => {
-    await sources.refuse('192.0.2.7', 'its time is 1970');
+    await sources.refuse(['192.0.2.7'], 'its time is 1970');
     expect(await servers()).toEqual(['b.test', '192.0.2.1']);
   });
+  it('is taken out together with others', async () => {
+    await sources.refuse(['192.0.2.1', '192.0.2.7'], 'its time is 1970');
+    expect(await servers()).toEqual(['b.test']);
+  });
+  it('has chrony.conf written again where that has it', async () => {
+    await rm(`${dir}/chrony/chrony.conf`);
+    await sources.refuse(['192.0.2.1'], 'its time is 1970');
+    expect(await readdir(`${dir}/chrony`)).not.toContain('chrony.conf');
+    await sources.refuse(['PHC0'], 'its time is 1970');
+    expect(await readdir(`${dir}/chrony`)).toContain('chrony.conf');
+    expect(await servers()).toEqual(['a.test', 'b.test']);
+  });
   it('takes out all that chronyd asks by name, where nobody else knows its address', async () => {
-    await sources.refuse('198.51.100.1', 'its time is 1970');
+    await sources.refuse(['198.51.100.1'], 'its time is 1970');
     expect(await servers()).toEqual(['192.0.2.1']);
   });
 });

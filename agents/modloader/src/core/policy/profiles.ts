@@ -69,5 +69,14 @@ export const PROFILES: Readonly<Record<string, readonly string[]>> = {
     'dm_mod',
     // /dev/nvme-fabrics; it asks for the transport
     'nvme_fabrics',
+    // /dev/sgN of each SCSI and SATA disk, by which tools ask the disk itself
+    'sg',
+  ],
+  /** Modules that exporters of metrics look for, of hardware that names no driver for them. */
+  monitoring: [
+    // temperatures of SATA disks
+    'drivetemp',
+    // memory errors that firmware reports
+    'ghes_edac',
   ],
 };

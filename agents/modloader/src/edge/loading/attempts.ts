@@ -17,9 +17,11 @@ export const CANCELLED = 'ECANCELED';
 export interface Attempt {
   /** How it ended. */
   readonly ended: Promise<Ending>;
-  /** Resolves when nothing is to wait for the load any more: it is stuck, or the process is to end. */
-  readonly left: Promise<'stuck' | 'stopped'>;
+  /** Resolves when nothing is to wait for the load any more: it is stuck, the process is to end, or it has ended. */
+  readonly left: Promise<Left>;
 }
+
+export type Left = 'stuck' | 'stopped' | 'ended';
 
 export interface Ending {
   /** The errno or error code of a failure. */
@@ -82,12 +84,12 @@ export class Attempts {
   async running(name: string, left: () => void): Promise<void> {
     const attempt = this.#running.get(name);
     if (attempt === undefined) return;
-    void attempt.left.then(left);
+    void attempt.left.then((why) => why !== 'ended' && left());
     await attempt.ended;
   }
 
   #begin(kernel: Kernel, { name, file }: ModuleFile, params: string): Attempt {
-    const { promise: left, resolve: leave } = Promise.withResolvers<'stuck' | 'stopped'>();
+    const { promise: left, resolve: leave } = Promise.withResolvers<Left>();
     const stop = (): void => leave('stopped');
     const before = this.#running.get(name);
     const run = async (): Promise<Ending> => {
@@ -101,6 +103,8 @@ export class Attempts {
       } finally {
         giveBack();
         this.#signal.removeEventListener('abort', stop);
+        // Whoever still waited would be kept in memory for as long as a failed attempt is remembered.
+        leave('ended');
       }
     };
     if (this.#signal.aborted) stop();

@@ -168,7 +168,9 @@ export class Loader {
   }
 
   async #tellStuck({ left }: Attempt, name: string, stuck: () => void): Promise<void> {
-    if ((await left) === 'stuck') this.#parts.report.stuck(name);
+    const why = await left;
+    if (why === 'ended') return;
+    if (why === 'stuck') this.#parts.report.stuck(name);
     stuck();
   }
 

@@ -11,6 +11,7 @@ import { Daemon } from './daemon.ts';
 import { readModuleOf } from './module-files.ts';
 import { reportWaiting } from './operator-files.ts';
 import { Quiet } from './quiet.ts';
+import { Rest } from './rest.ts';
 import { type Session, startWork, type Work } from './session.ts';
 
 /** After this time without work the devices present at boot have their drivers. */
@@ -28,6 +29,8 @@ export interface ServiceParts {
   readonly laterAfterMs: number;
   /** Has the kernel load nothing more; undefined where that is not wanted. */
   readonly seal: { readonly afterMs: number; readonly apply: () => void } | undefined;
+  /** Gives back the memory of work, so long after it. */
+  readonly rest: { readonly afterMs: number; readonly apply: () => void };
   readonly queue: EventQueue;
   readonly attempts: Attempts;
   /** Reads what people set, and the index. */
@@ -44,6 +47,8 @@ export class Service {
   readonly #started = performance.now();
   readonly #quiet = new Quiet(SETTLE_MS);
   #isReady = false;
+  /** Undefined during the boot, to which the same pages would be given again at once. */
+  #rest: Rest | undefined;
 
   constructor(parts: ServiceParts, { log, signal }: AgentContext) {
     this.#parts = parts;
@@ -71,6 +76,7 @@ export class Service {
     // The kernel tells of modules too, which pods and the kernel itself have loaded.
     queue.listen((event) => {
       if (event !== 'overrun' && event.variables.get('SUBSYSTEM') === 'module') files.changed();
+      this.#rest?.worked();
     });
     const daemon = new Daemon(loadDir, work, { log: this.#log, signal: this.#signal });
     const renew = async (): Promise<void> => {
@@ -96,7 +102,11 @@ export class Service {
     const ready = this.#becomeReady(started, report, files);
     const later = this.#later(started, daemon);
     const seal = this.#sealAfter(Promise.all([ready, later]));
-    await Promise.all([seal, this.#followDevices(daemon), this.#followFiles(renew)]);
+    try {
+      await Promise.all([seal, this.#followDevices(daemon), this.#followFiles(renew)]);
+    } finally {
+      this.#rest?.[Symbol.dispose]();
+    }
   }
 
   async #becomeReady(started: Promise<void>, report: Report, files: StatusFiles): Promise<void> {
@@ -115,8 +125,11 @@ export class Service {
 
   async #later(started: Promise<void>, daemon: Daemon): Promise<void> {
     await started;
-    await sleep(this.#parts.laterAfterMs, this.#signal);
+    const { laterAfterMs, rest } = this.#parts;
+    await sleep(laterAfterMs, this.#signal);
     await daemon.later();
+    this.#rest = new Rest(rest.afterMs, rest.apply);
+    this.#rest.worked();
   }
 
   async #sealAfter(settled: Promise<unknown>): Promise<void> {
@@ -136,6 +149,7 @@ export class Service {
     for (;;) {
       const batch = await this.#parts.queue.next();
       await this.#quiet.during(async () => daemon.serve(batch));
+      this.#rest?.worked();
     }
   }
 
@@ -144,6 +158,7 @@ export class Service {
       await this.#parts.change(this.#signal);
       await renew();
       this.#log.info({ ev: 'settings.changed', file: this.#parts.policy });
+      this.#rest?.worked();
     }
   }
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 const JudgedFault = v.object({
   path: v.string(),
-  /** An ErrorType of Kubernetes' validation, `UnknownField`, `WrongType`, or, of a whole configuration, `Refused`. */
+  /** An ErrorType of Kubernetes' validation, `UnknownField`, `WrongType`, or, of a configuration, `Refused`. */
   kind: v.string(),
   value: v.optional(v.unknown()),
   detail: v.optional(v.string(), ''),

@@ -8,7 +8,8 @@ import type { JudgedFault } from './verdict.ts';
 const INVALID: readonly (readonly [RegExp, string])[] = [
   [/RFC 1123 label/, 'must be lower-case letters, digits and -, at most 63 characters'],
   [/RFC 1123 subdomain/, 'must be lower-case letters, digits, - and ., at most 253 characters'],
-  [/between (-?\d+) and (\d+), inclusive/, 'must be from $1 to $2'],
+  [/between (-?\w+) and (\w+), inclusive/, 'must be from $1 to $2'],
+  [/greater than 0 and less than or equal to (\S+)/, 'must be more than 0 and at most $1'],
   [/must match `containerPort`/, 'must equal containerPort in the host’s network'],
   [/less than or equal to (\S+) limit of (\S+)/, 'has more $1 than the limit of $2'],
   [/must be unique/, 'is the place of another mount already'],
@@ -16,14 +17,14 @@ const INVALID: readonly (readonly [RegExp, string])[] = [
   [/must be an absolute path/, 'must begin with /'],
   [/must be a relative path/, 'must not begin with /'],
   [/greater than or equal to (\d+)/, 'must be at least $1'],
-  [/must be greater than (?:zero|0)/, 'must be more than 0'],
+  [/must be greater than (?:zero|0)|must be a positive number/, 'must be more than 0'],
   [/IANA_SVC_NAME|no more than 15/, 'must be lower-case letters, digits and -, at most 15 characters, with a letter'],
   [/environment variable name/, 'must be printable characters without ='],
   [/valid label must/, 'must be letters, digits, -, _ and ., at most 63 characters'],
   [/name part must|qualified name/, 'must be a name such as app or example.org/app'],
   [/valid IP address/, 'must be an IP address'],
   [/octal|0777|file mode/, 'must be a mode from 0 to 0777'],
-  [/must be non-negative|non-negative integer/, 'must not be negative'],
+  [/must be non-negative|non-negative integer|must not be (?:a )?negative/, 'must not be negative'],
 ]; // prettier-ignore
 
 /** What is right by itself and not together with the rest of the pod. */
@@ -56,9 +57,17 @@ function worded(table: readonly (readonly [RegExp, string])[], detail: string): 
   return undefined;
 }
 
-/** Kubernetes' own words stand where we have none, as its own. */
-const quoted = (detail: string): string =>
-  detail === '' ? 'is refused by kubelet' : `is refused by kubelet: “${detail}”`;
+/** Words a size or a number of items that Kubernetes' validation limits. */
+function limit(bound: 'at most' | 'at least', verb: string, detail: string): string {
+  const found = /(\d+) (byte|character|item)/.exec(detail);
+  if (found === null) return bound === 'at most' ? 'is too long' : 'is too short';
+  const [, count = '', unit = ''] = found;
+  return `must ${verb} ${bound} ${count} ${unit}${count === '1' ? '' : 's'}`;
+}
+
+/** Kubernetes' own words stand behind ours where there are many of them, as its own. */
+const quoted = (ours: string, detail: string): string =>
+  detail === '' ? ours : `${ours}: “${detail}”`;
 
 function wrongType(value: unknown, detail: string): Omit<Fault, 'path'> {
   const wanted = TYPES[detail] ?? detail;
@@ -83,6 +92,18 @@ const choices = (detail: string): string =>
     .toSorted()
     .join(', ');
 
+/** Words what kubelet refuses of its configuration: its sentence names a field, which may be another one. */
+function refused(given: unknown, path: string, detail: string): string {
+  const text = detail.replace('invalid configuration: ', '');
+  if (path === '') return quoted('has fields that do not go together', text);
+  const gate = /unrecognized feature gate: (\S+)/.exec(text);
+  if (gate !== null) return `has ${gate[1]}, which kubelet does not know`;
+  const options = /(?:must be one of:?|Valid options are) (.*)$/.exec(text);
+  if (options !== null) return `${shown(given)}must be one of ${choices(options[1] ?? '')}`;
+  const words = text.startsWith(`${path} `) ? worded(INVALID, text) : undefined;
+  return shown(given) + (words ?? `with which kubelet refuses its configuration: “${text}”`);
+}
+
 type Wording = (given: unknown, fault: JudgedFault) => Omit<Fault, 'path'>;
 
 const WORDINGS: Readonly<Record<string, Wording>> = {
@@ -97,12 +118,30 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
     cause: `${shown(given)}must be one of ${choices(detail)}`,
   }),
   FieldValueInvalid: (given, { value, detail }) => {
-    const words = worded(INVALID, detail) ?? quoted(detail);
+    const words = worded(INVALID, detail) ?? quoted('is no value that kubelet takes here', detail);
     const one = typeof given === 'object' ? value : given;
     return { cause: words.startsWith('must') ? `${shown(one)}${words}` : words };
   },
-  FieldValueForbidden: (_, { detail }) => ({ cause: worded(FORBIDDEN, detail) ?? quoted(detail) }),
+  FieldValueForbidden: (_, { detail }) => ({
+    cause:
+      worded(FORBIDDEN, detail) ?? quoted('must not be set beside the rest of the pod', detail),
+  }),
+  FieldValueTooLong: (_, { detail }) => ({ cause: limit('at most', 'be', detail) }),
+  FieldValueTooShort: (_, { detail }) => ({ cause: limit('at least', 'be', detail) }),
+  FieldValueTooMany: (_, { detail }) => ({ cause: limit('at most', 'have', detail) }),
+  FieldValueTooFew: (_, { detail }) => ({ cause: limit('at least', 'have', detail) }),
+  FieldValueTypeInvalid: (given, { value }) => ({
+    cause: `is ${typeOf(given ?? value)}, which is a wrong type here`,
+  }),
+  InternalError: (_, { detail }) => ({
+    cause: 'cannot be judged by kubelet, which refuses it therefore',
+    ...(detail === '' ? {} : { advice: `its own words are “${detail}”` }),
+  }),
+  Refused: (given, { path, detail }) => ({ cause: refused(given, path, detail) }),
 };
+
+/** The kinds of faults that have a wording. */
+export const WORDED: readonly string[] = Object.keys(WORDINGS);
 
 /** Words a fault that kubelet finds in a pod. */
 export function wordFault(pod: unknown, fault: JudgedFault): Fault {
@@ -110,5 +149,6 @@ export function wordFault(pod: unknown, fault: JudgedFault): Fault {
   // kubelet judges the pod with the node's name behind its own.
   const given = valueAt(pod, path) ?? (value === '' ? undefined : value);
   const wording = WORDINGS[fault.kind];
-  return { path, ...(wording === undefined ? { cause: quoted(detail) } : wording(given, fault)) };
+  if (wording === undefined) return { path, cause: quoted('is refused by kubelet', detail) };
+  return { path, ...wording(given, fault) };
 }

@@ -77,6 +77,7 @@ export function* apiObjectFaults(pod: Pod): Faults {
     yield {
       path: 'spec.automountServiceAccountToken',
       cause: 'must not be true: a static pod has no service account',
+      effect: 'has no effect: a static pod has no service account',
     };
   for (const name of ['serviceAccountName', 'serviceAccount'])
     if (text(spec[name]) !== '') yield { path: `spec.${name}`, ...cannot('a ServiceAccount') };

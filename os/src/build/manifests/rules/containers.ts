@@ -1,6 +1,16 @@
+import type { Fault } from '../fault.ts';
 import type { Permissions } from './permissions.ts';
 import { parseQuantity } from './quantity.ts';
-import { type Container, excess, type Faults, list, type Pod, record, text } from './view.ts';
+import {
+  type Container,
+  excess,
+  type Faults,
+  list,
+  type OwnRule,
+  type Pod,
+  record,
+  text,
+} from './view.ts';
 
 const PRIVILEGED = 'privileged: true, reason: …';
 
@@ -89,7 +99,17 @@ function* capabilityFaults(
       });
 }
 
-/** Yields profiles of other security modules: the node has none of them, so they would promise what nobody does. */
+/** A profile that promises what nobody does. Kubelet starts no pod with one of AppArmor, except for "unconfined". */
+const profile = (path: string, module: string, isNone: boolean): Fault | OwnRule => {
+  const cause = `must not be set: the node has no ${module}`;
+  return isNone
+    ? { path, cause, effect: `has no effect: the node has no ${module}` }
+    : { path, cause: `${cause}, and kubelet starts no pod that asks for it` };
+};
+
+const APPARMOR_ANNOTATION = 'container.apparmor.security.beta.kubernetes.io/';
+
+/** Yields profiles of other security modules. */
 function* profileFaults({ metadata, securityContext, containers }: Pod): Faults {
   const contexts = [
     ['spec.securityContext', securityContext] as const,
@@ -98,17 +118,16 @@ function* profileFaults({ metadata, securityContext, containers }: Pod): Faults 
     ),
   ];
   for (const [at, context] of contexts) {
-    if ('seLinuxOptions' in context)
-      yield { path: `${at}.seLinuxOptions`, cause: 'must not be set: the node has no SELinux' };
-    if ('appArmorProfile' in context)
-      yield { path: `${at}.appArmorProfile`, cause: 'must not be set: the node has no AppArmor' };
+    const { appArmorProfile } = context;
+    if ('seLinuxOptions' in context) yield profile(`${at}.seLinuxOptions`, 'SELinux', true);
+    if (appArmorProfile !== undefined) {
+      const isNone = record(appArmorProfile)['type'] === 'Unconfined';
+      yield profile(`${at}.appArmorProfile`, 'AppArmor', isNone);
+    }
   }
-  for (const name of Object.keys(record(metadata['annotations'])))
-    if (name.startsWith('container.apparmor.security.beta.kubernetes.io/'))
-      yield {
-        path: `metadata.annotations["${name}"]`,
-        cause: 'must not be set: the node has no AppArmor',
-      };
+  for (const [name, value] of Object.entries(record(metadata['annotations'])))
+    if (name.startsWith(APPARMOR_ANNOTATION))
+      yield profile(`metadata.annotations["${name}"]`, 'AppArmor', value === 'unconfined');
 }
 
 function* portFaults(pod: Pod, { at, fields }: Container, allowed: Permissions): Faults {
@@ -143,6 +162,7 @@ function* handlerFaults(pod: Pod, { at, fields }: Container): Faults {
         yield {
           path: `${at}.${name}.${kind}.host`,
           cause: 'must not be set: kubelet calls the pod itself',
+          effect: 'is called by kubelet, from the host’s network',
         };
 }
 

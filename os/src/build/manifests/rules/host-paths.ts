@@ -23,14 +23,19 @@ const mountsOf = ({ at, fields }: Container): Mount[] =>
     fields: record(mount),
   }));
 
-const isPlain = (where: string): boolean => path.posix.resolve('/', where) === where;
+/** Returns the path of the host that kubelet mounts for a path as written. */
+const mounted = (given: string): string => path.posix.resolve('/', given);
 
-function* formFaults(at: string, where: string): Faults {
-  if (!isPlain(where))
-    yield {
-      path: `${at}.hostPath.path`,
-      cause: `${where} must be an absolute path without . or .. and without a slash at its end`,
-    };
+/** Yields a path that is not written as the policy writes it. Of those kubelet refuses only an empty one and `..`. */
+function* formFaults(at: string, given: string): Faults {
+  const where = mounted(given);
+  if (where === given) return;
+  const fault = {
+    path: `${at}.hostPath.path`,
+    cause: `${given} must be an absolute path without . or .. and without a slash at its end`,
+  };
+  if (given === '' || given.split('/').includes('..')) yield fault;
+  else yield { ...fault, effect: `${given} is mounted as ${where}` };
 }
 
 /** Yields the mounts of a host path that go beyond what is allowed. */
@@ -58,16 +63,19 @@ function* accessFaults(
       });
 }
 
-/** Yields the paths of the host that a pod mounts and may not mount, or may only read. */
-export function* hostPathFaults(pod: Pod, allowed: Permissions): Faults {
+/**
+ * Yields the paths of the host that a pod mounts and may not mount, or may only read. What a path in another form gives
+ * counts only where that form is no fault.
+ */
+export function* hostPathFaults(pod: Pod, allowed: Permissions, isOpen: boolean): Faults {
   const mounts = pod.containers.flatMap(mountsOf);
   for (const { at, name, fields } of pod.volumes) {
     if (!('hostPath' in fields)) continue;
-    const { path: given } = record(fields['hostPath']);
-    const where = text(given);
+    const given = text(record(fields['hostPath'])['path']);
+    const where = mounted(given);
     const own = mounts.filter((mount) => mount.fields['name'] === name);
-    yield* formFaults(at, where);
-    if (isPlain(where)) yield* accessFaults(pod, { at, where, mounts: own, allowed });
+    yield* formFaults(at, given);
+    if (isOpen || where === given) yield* accessFaults(pod, { at, where, mounts: own, allowed });
   }
   for (const mount of mounts)
     if (mount.fields['mountPropagation'] === 'Bidirectional')

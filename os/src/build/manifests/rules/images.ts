@@ -3,24 +3,30 @@ import type { Policy } from './permissions.ts';
 import { type Faults, type Pod, record } from './view.ts';
 
 const SHIPPED = `${REGISTRY}/`;
-/** OCI distribution-spec: registry with or without port, names, then a tag, a digest or both. */
+/** As containerd reads it: a registry, also by an address of IPv6, and its port, names, a tag, a digest or both. */
 const REFERENCE =
-  /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?$/;
+  /^(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,})?$/;
+
+/** Yields a name of a shipped image that this version does not know. */
+function* shippedFaults(image: string, path: string, policy: Policy): Faults {
+  if (policy.images.includes(image)) return;
+  const cause = `${image} does not ship with the node; its images are ${policy.images.join(', ')}`;
+  const [name = ''] = image.split('@');
+  // The API server shows the node's own pods so.
+  if (name !== image && policy.images.includes(name))
+    yield { path, cause, effect: `${image} is there only in an image with that very digest` };
+  else yield { path, cause };
+}
 
 function* referenceFaults(image: string, path: string, policy: Policy): Faults {
-  if (image.startsWith(SHIPPED)) {
-    if (!policy.images.includes(image))
-      yield {
-        path,
-        cause: `${image} does not ship with the node; its images are ${policy.images.join(', ')}`,
-      };
-    return;
-  }
-  if (!REFERENCE.test(image)) yield { path, cause: `${JSON.stringify(image)} is no image’s name` };
+  if (image.startsWith(SHIPPED)) yield* shippedFaults(image, path, policy);
+  else if (!REFERENCE.test(image))
+    yield { path, cause: `${JSON.stringify(image)} is no image’s name` };
   else if (!/[:@][^/]+$/.test(image) || image.endsWith(':latest'))
     yield {
       path,
       cause: `${image} has no fixed version: use a tag other than latest, or a digest`,
+      effect: `${image} has no fixed version: without imagePullPolicy each start asks the registry for it`,
     };
 }
 
@@ -38,6 +44,7 @@ export function* imageFaults(pod: Pod, policy: Policy): Faults {
         path: `${at}.image`,
         // Nobody can see here whether the node's image was built with it.
         cause: `${image} does not ship with the node, and imagePullPolicy Never forbids pulling it; IfNotPresent asks nobody for an image of build --image`,
+        effect: `${image} must be on the node already, because imagePullPolicy Never forbids pulling it`,
       };
   }
   for (const { at, fields } of pod.volumes) {

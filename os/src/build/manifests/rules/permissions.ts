@@ -40,6 +40,6 @@ export interface Policy {
   readonly pods: Readonly<Record<string, Permissions>>;
   /** Images that ship with the node. */
   readonly images: readonly string[];
-  /** Pods that have more than they may are reported and not refused. */
+  /** Only Kubernetes' rules bind the pods: what else would be a fault is reported and not refused. */
   readonly isOpen?: boolean;
 }

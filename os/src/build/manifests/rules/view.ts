@@ -41,10 +41,18 @@ export interface Excess extends Fault {
   readonly power: string;
 }
 
-/** A rule yields what is wrong with a pod. */
-export type Faults = Generator<Fault | Excess>;
+/** A fault by a rule that Kubernetes does not have. In a pod that only Kubernetes' rules bind it is worth knowing. */
+export interface OwnRule extends Fault {
+  /** What such a pod meets. */
+  readonly effect: string;
+}
 
-export const isExcess = (fault: Fault | Excess): fault is Excess => 'power' in fault;
+/** A rule yields what is wrong with a pod. */
+export type Found = Fault | Excess | OwnRule;
+export type Faults = Generator<Found>;
+
+export const isExcess = (fault: Found): fault is Excess => 'power' in fault;
+export const isOwnRule = (fault: Found): fault is OwnRule => 'effect' in fault;
 
 /** Where the permissions are. */
 export const POLICY_FILE = 'os/manifest-policy.yaml';

@@ -67,7 +67,7 @@ async function restartKubelet({ kubectl, console, nodeName }: Subject, pod: stri
   await started(KUBELET_BACK_WITHIN_MS);
   await ready(KUBELET_BACK_WITHIN_MS);
   await call;
-  await kubectl.call(['wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=60s']);
+  await kubectl.wait(['wait', '--for=condition=Ready', `node/${nodeName}`]);
 }
 
 /** Programs of the host that ended by themselves since this many events. */
@@ -92,7 +92,7 @@ async function endure(subject: Subject, bombs: readonly Bomb[]): Promise<string>
   });
   const all = bombs.map((bomb) => ({ bomb, pod: `bomb-${bomb}-${randomUUID().slice(0, 8)}` }));
   try {
-    await kubectl.call(['wait', '--for=condition=Ready', `pod/${control}`, '--timeout=60s']);
+    await kubectl.wait(['wait', '--for=condition=Ready', `pod/${control}`]);
     for (const { bomb, pod } of all)
       await createGuest(kubectl, { name: pod, nodeName, args: ['bomb', bomb] });
     const outcomes = new Map<LaidBomb, string>();

@@ -67,8 +67,7 @@ export const TWIN_CASES: readonly Assertion<Untrusted>[] = [
     name: `a node whose state is in RAM has the condition ${CONDITION}`,
     check: async ({ kubectl, own }) => {
       demand(own !== undefined, 'the node did not join');
-      const wait = [`--for=condition=${CONDITION}`, `node/${own.name}`, '--timeout=110s'];
-      await kubectl.call(['wait', ...wait]);
+      await kubectl.wait(['wait', `--for=condition=${CONDITION}`, `node/${own.name}`]);
       await kubectl.call(['delete', 'node', own.name, '--wait=false']);
       return `${own.name}: ${CONDITION}=True`;
     },

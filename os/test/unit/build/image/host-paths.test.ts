@@ -1,3 +1,5 @@
+import path from 'node:path';
+
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Tree } from '../../../../src/build/formats/tree.ts';
@@ -36,6 +38,16 @@ const VOLUMES = [
   ['parca-agent, polardbx', '/etc/localtime', 'File'],
   ['cluster-autoscaler', '/etc/ssl/certs/ca-certificates.crt', 'File'],
   ['local-path', '/opt/local-path-provisioner', 'DirectoryOrCreate'],
+  ['GCE PD, Vultr, IBM block driver', '/etc/udev', 'Directory'],
+  ['GCE PD, Vultr, IBM block driver', '/lib/udev', 'Directory'],
+  ['GCE PD, OpenEBS, Mayastor', '/run/udev', 'Directory'],
+  ['NVIDIA network operator', '/lib/udev', ''],
+  ['Datadog', '/etc/passwd', ''],
+  ['Datadog', '/etc/group', ''],
+  ['NFD, Datadog', '/etc/os-release', 'File'],
+  ['nginx, EMQX', '/etc/timezone', 'File'],
+  ['cluster-autoscaler on AWS', '/etc/ssl/certs/ca-bundle.crt', 'File'],
+  ['cloud controllers of Red Hat', '/etc/pki/tls/certs/ca-bundle.crt', 'File'],
 ] as const; // prettier-ignore
 
 let root: Tree;
@@ -47,16 +59,38 @@ beforeAll(async () => {
 const isBelow = (where: string, folder: string): boolean =>
   where === folder || where.startsWith(`${folder}/`);
 
+/** Folders that init makes before the first pod (docs/host-api.md section 3); `e2e/changed-image` mounts them. */
+const MADE_BY_INIT: readonly string[] = ['/run/udev'];
+
 /** Returns what kubelet or the container runtime would find or make at a path of the host. */
 function found(where: string): 'file' | 'directory' | 'symlink' | 'made' | 'nothing' {
+  if (MADE_BY_INIT.includes(where)) return 'directory';
   const entry = new Map(root.sorted()).get(where);
   if (entry !== undefined) return entry.type;
   return WRITABLE.some((folder) => isBelow(where, folder)) ? 'made' : 'nothing';
 }
 
+/** What a volume of each type takes. Kubelet follows links, and makes nothing where a type has no `OrCreate`. */
+const TAKEN: Readonly<Record<(typeof VOLUMES)[number][2], readonly string[]>> = {
+  '': ['file', 'directory', 'symlink', 'made'],
+  Directory: ['directory'],
+  DirectoryOrCreate: ['directory', 'symlink', 'made'],
+  File: ['file', 'symlink'],
+};
+
 describe('the host has, or lets be made, what charts mount:', () => {
   it.each(VOLUMES)('%s: %s %s', (_name, where, type) => {
-    expect(type === 'File' ? ['file'] : ['directory', 'symlink', 'made']).toContain(found(where));
+    expect(TAKEN[type]).toContain(found(where));
+  });
+
+  it('and links of theirs lead to what is there', () => {
+    for (const name of ['/etc/ssl/certs/ca-bundle.crt', '/etc/pki/tls/certs/ca-bundle.crt']) {
+      const entry = new Map(root.sorted()).get(name);
+      const target = entry?.type === 'symlink' ? entry.target : '';
+      expect(path.posix.resolve(path.posix.dirname(name), target)).toBe(
+        '/etc/ssl/certs/ca-certificates.crt',
+      );
+    }
   });
 
   it('and folders in which they write without making them', () => {

@@ -31,6 +31,24 @@ it('kubelet speaks TLS 1.3 only and ends forgotten streams', async () => {
   });
 });
 
+const seconds = (text: unknown): number => Number(/^(\d+)s$/.exec(String(text))?.[1]);
+
+it('kubelet ends pods in order when the machine stops, those of users first', async () => {
+  const { shutdownGracePeriod, shutdownGracePeriodCriticalPods, ...rest } = await configuration();
+  const critical = seconds(shutdownGracePeriodCriticalPods);
+  // Kubernetes' own grace period of a pod; the quickest cloud switches a machine off 90 s after it asked it.
+  expect(critical).toBeGreaterThanOrEqual(30);
+  expect(seconds(shutdownGracePeriod) - critical).toBeGreaterThanOrEqual(30);
+  expect(seconds(shutdownGracePeriod)).toBeLessThanOrEqual(90);
+  expect(rest).not.toHaveProperty('shutdownGracePeriodByPodPriority');
+});
+
+it('kubelet shows the logs of the host, and has no gate set for it', async () => {
+  const { featureGates, ...rest } = await configuration();
+  expect(rest).toMatchObject({ enableSystemLogHandler: true, enableSystemLogQuery: true });
+  expect(featureGates).toBeUndefined();
+});
+
 it('kubelet starts: init makes the kernel settings that it checks', async () => {
   expect(await configuration()).toMatchObject({ protectKernelDefaults: true });
   const made = new Map((await readSettings()).map(({ name, value }) => [name, value]));

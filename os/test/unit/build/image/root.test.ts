@@ -27,8 +27,11 @@ it('ships in /etc only what nobody changes there, and no host name', () => {
     '/etc/localtime',
     '/etc/os-release',
     '/etc/passwd',
+    '/etc/pki/tls/certs/ca-bundle.crt',
     '/etc/resolv.conf',
+    '/etc/ssl/certs/ca-bundle.crt',
     '/etc/ssl/certs/ca-certificates.crt',
+    '/etc/timezone',
   ]);
 });
 
@@ -47,6 +50,15 @@ it("puts init ahead of a cluster network's portmap", () => {
   expect(Buffer.from(text).toString()).toContain(
     '\nbin_dirs = ["/lib/kios/cni", "/opt/cni/bin"]\n',
   );
+});
+
+it("has init's other names in /bin", () => {
+  const entries = new Map(root.sorted());
+  for (const name of ['journalctl', 'modprobe', 'mount', 'umount'])
+    expect([name, entries.get(`/bin/${name}`)]).toEqual([
+      name,
+      { type: 'symlink', target: 'init' },
+    ]);
 });
 
 it('lets kubelet find the credentials of registries that the bootstrap agent writes', () => {

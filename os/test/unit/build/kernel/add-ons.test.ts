@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 import { readFragments } from '../../../../src/build/kernel/build.ts';
 import { readRequestable } from '../../../../src/build/kernel/requests.ts';
@@ -9,6 +11,7 @@ import { ARCHES, repository } from '../../../../src/workstation/paths.ts';
 import {
   addOnTable,
   faultsOf,
+  misplaced,
   readRequirements,
   type Requirements,
   stale,
@@ -46,6 +49,31 @@ describe.each(ARCHES)('the kernel of %s', (arch) => {
 
 it('the list names nothing that no add-on needs and no module that is built in', async () => {
   expect(stale(requirements, await Promise.all(ARCHES.map(readFragments)))).toEqual([]);
+});
+
+it('the list says which modules are only in modules.erofs', async () => {
+  const yaml: unknown = parse(await read('os/kernel/optional-modules.yaml'));
+  const listed = v.parse(v.array(v.object({ path: v.string() })), yaml);
+  const paths = listed.map(({ path: at }) => at);
+  expect(misplaced(requirements, paths)).toEqual([]);
+});
+
+const entry = (module: string, optional?: string): Pick<Requirements, 'modules'> => ({
+  modules: { A: { module, by: 'request', optional } },
+});
+
+describe('a module that is only in modules.erofs', () => {
+  const paths = ['drivers/md/dm-raid', 'drivers/edac'];
+
+  it.each([
+    ['is named so', entry('dm_raid', 'drivers/md'), []],
+    ['is in a folder that is', entry('ghes_edac', 'drivers/edac'), []],
+    ['is not named so', entry('dm_raid'), ['dm_raid is only in modules.erofs']],
+    ['is in the root all the same', entry('dm_crypt', 'drivers/md'), ['dm_crypt is in the root']],
+    ['is not one with a longer name', entry('raid'), []],
+  ])('%s', (_name, list, expected) => {
+    expect(misplaced(list, paths)).toEqual(expected);
+  });
 });
 
 describe('a kernel or list with a fault', () => {

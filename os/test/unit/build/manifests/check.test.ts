@@ -86,6 +86,15 @@ describe('what kubelet says of a pod', () => {
   }); // prettier-ignore
 });
 
+it('tells of what is worth knowing with its file, line and path', () => {
+  const text = stringify(pod({ automountServiceAccountToken: true }));
+  const open = { policy: { ...rules.policy, isOpen: true } };
+  expect(checkManifests([{ name: 'a.yaml', text }], open)).toEqual({
+    faults: [],
+    warnings: ['a.yaml:6: spec.automountServiceAccountToken: has no effect: a static pod has no service account'],
+  });
+}); // prettier-ignore
+
 const file = (name: string) => ({ name, text: stringify(pod()) });
 
 it('accepts two pods with one name in different namespaces, as kubelet does', () => {

@@ -38,7 +38,10 @@ spec: {containers: [
   expect(parsed.faults === undefined ? parsed.lineOf(path) : parsed.faults).toBe(line);
 });
 
-const TEN = `[${'1,'.repeat(10)}]`;
+/** Seven lists, each of ten times the one before. */
+const LEVELS = [1, 2, 3, 4, 5, 6, 7]
+  .map((level) => `b${level}: &a${level} [${`*a${level - 1},`.repeat(10)}]\n`)
+  .join('');
 const REFUSED: [string, string, number | undefined, RegExp][] = [
   ['an empty file', '', undefined, /^is empty$/],
   ['a file of separators', '---\n---\n', undefined, /^is empty$/],
@@ -49,7 +52,8 @@ const REFUSED: [string, string, number | undefined, RegExp][] = [
   ['a broken line once', '- a\nb: 1', 2, /^is not indented as the lines before it/],
   ['an anchor that nobody set', 'b: 1\na: *nobody', 2, /^has an alias whose anchor is not set/],
   ['braces that are not JSON', '{kind: Pod}', 1, /^begins with \{, so kubelet takes it for JSON/],
-  ['repetition without end', `a: &a ${TEN}\nb: &b [${'*a,'.repeat(10)}]\nc: [${'*b,'.repeat(10)}]`, undefined, /^repeats itself/],
+  ['repetition without end', `a: &a0 [1]\n${LEVELS}`, undefined, /^repeats itself/],
+  ['a part that holds itself', 'a: &a [1, *a]', undefined, /^repeats itself/],
 ]; // prettier-ignore
 
 it.each(REFUSED)('reports %s', (_, text, line, cause) => {
@@ -57,6 +61,19 @@ it.each(REFUSED)('reports %s', (_, text, line, cause) => {
   expect(others).toEqual([]);
   expect(fault?.line).toBe(line);
   expect(fault?.cause).toMatch(cause);
+});
+
+const lines = (line: string): string =>
+  Array.from({ length: 120 }, (_, index) => line.replace('N', String(index))).join('\n');
+
+it('reads a part as often as a manifest repeats it, also by merge keys', () => {
+  const parsed = parseManifest(`a: &a {x: 1}
+m: &m {list: [${'*a,'.repeat(120)}]}
+${lines('bN: *a')}
+${lines('cN: {<<: *m}')}
+`);
+  expect(parsed).toMatchObject({ value: { b119: { x: 1 } } });
+  expect(parsed).toHaveProperty('value.c119.list.119', { x: 1 });
 });
 
 it('reads JSON with tabs, as kubelet does', () => {

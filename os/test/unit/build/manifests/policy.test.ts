@@ -14,7 +14,7 @@ import { repository } from '../../../../src/workstation/paths.ts';
 
 const policy = await readPolicy();
 
-const FOLDERS = ['manifests', 'bench/manifests'];
+const FOLDERS = ['manifests', 'bench/manifests', 'examples/node-logs/manifests'];
 const files = (
   await Promise.all(FOLDERS.map(async (folder) => readManifests(path.join(repository, folder))))
 ).flat();

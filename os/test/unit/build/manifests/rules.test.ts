@@ -56,7 +56,7 @@ const faultsOf = (document: Document, allowed?: Partial<Permissions>): string[] 
   verdictOf(document, allowed).faults.map((fault) => faultLine('a', fault).slice('a: '.length));
 
 it('finds no fault in a pod that keeps the rules', () => {
-  expect(verdictOf(pod())).toEqual({ faults: [], warning: undefined });
+  expect(verdictOf(pod())).toEqual({ faults: [], warning: undefined, notes: [] });
 });
 
 const ANY = { privileged: 'a test' };
@@ -157,6 +157,9 @@ const REFUSED: [string, Document, RegExp][] = [
   ['SELinux', withContext({ seLinuxOptions: { type: 'spc_t' } }), /seLinuxOptions: must not be set/],
   ['AppArmor', withContext({ appArmorProfile: { type: 'Unconfined' } }), /appArmorProfile: must not be set/],
   ['AppArmor in an annotation', pod({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/run': 'unconfined' } }), /must not be set: the node has no AppArmor/],
+  ['a profile of AppArmor', withContext({ appArmorProfile: { type: 'RuntimeDefault' } }), /appArmorProfile: must not be set/],
+  ['a static pod as kubectl shows it', pod({}, { annotations: { 'kubernetes.io/config.mirror': 'x' } }), /annotations\["kubernetes\.io\/config\.mirror"\]: must not be set/],
+  ['a pod that is being deleted', pod({}, { deletionTimestamp: '2026-01-02T03:04:05Z' }), /deletionTimestamp: must not be set/],
   ['a probe of another host', withContainer({ livenessProbe: { httpGet: { host: '192.0.2.1', port: 80 } } }), /livenessProbe\.httpGet\.host: must not/],
   ['a hook to another host', withContainer({ lifecycle: { preStop: { tcpSocket: { host: '192.0.2.1', port: 80 } } } }), /lifecycle\.preStop\.tcpSocket\.host: must not/],
   ['a path with ..', withHostPath('/a/../b'), /hostPath\.path: \/a\/\.\.\/b must be an absolute path/],
@@ -171,6 +174,76 @@ it.each(REFUSED)('refuses %s, whatever the policy says', (_, document, fault) =>
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(fault);
   }
+});
+
+/** The judgement of a pod that only Kubernetes' rules bind. */
+const openly = (document: Document) => judge(document, { pods: {}, images: [IMAGE], isOpen: true });
+
+const DIGEST = `sha256:${'0'.repeat(64)}`;
+const LEGAL: [string, Document, string, RegExp][] = [
+  ['an image without a tag', withContainer({ image: 'example.org/a' }), 'spec.containers[0].image', /^example\.org\/a has no fixed version/],
+  ['the latest image', withContainer({ image: 'example.org:5000/a:latest' }), 'spec.containers[0].image', /has no fixed version/],
+  ['an image of a volume without a tag', withVolume({ image: { reference: 'a' } }), 'spec.volumes[0].image.reference', /has no fixed version/],
+  ['a shipped image by its digest', withContainer({ image: `${IMAGE}@${DIGEST}` }), 'spec.containers[0].image', /only in an image with that very digest/],
+  ['an image that is there', withContainer({ image: 'example.org/a:1', imagePullPolicy: 'Never' }), 'spec.containers[0].image', /must be on the node already/],
+  ['a path that ends in /', withHostPath('/etc/', readOnly), 'spec.volumes[0].hostPath.path', /^\/etc\/ is mounted as \/etc$/],
+  ['a path without a / before it', withHostPath('etc'), 'spec.volumes[0].hostPath.path', /^etc is mounted as \/etc$/],
+  ['SELinux', withContext({ seLinuxOptions: { type: 'spc_t' } }), 'spec.containers[0].securityContext.seLinuxOptions', /^has no effect/],
+  ['SELinux for all containers', pod({ securityContext: { seLinuxOptions: { level: 's0' } } }), 'spec.securityContext.seLinuxOptions', /^has no effect/],
+  ['no profile of AppArmor', withContext({ appArmorProfile: { type: 'Unconfined' } }), 'spec.containers[0].securityContext.appArmorProfile', /^has no effect/],
+  ['a probe of another host', withContainer({ livenessProbe: { httpGet: { host: '127.0.0.1', port: 80 } } }), 'spec.containers[0].livenessProbe.httpGet.host', /^is called by kubelet/],
+  ['a uid of its own', pod({}, { uid: 'x' }), 'metadata.uid', /^is kept/],
+  ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), 'metadata.annotations["kios.dev/start"]', /starts with the others$/],
+  ['a token of an account', pod({ automountServiceAccountToken: true }), 'spec.automountServiceAccountToken', /^has no effect/],
+]; // prettier-ignore
+
+describe('where only Kubernetes’ rules bind a pod, it may have', () => {
+  it.each(LEGAL)('%s, which is told', (_, document, path, effect) => {
+    const { faults, notes } = openly(document);
+    expect(faults).toEqual([]);
+    expect(notes.map((note) => note.path)).toEqual([path]);
+    expect(notes[0]?.cause).toMatch(effect);
+  });
+
+  it('images by every name that containerd takes', () => {
+    for (const image of ['a:1', `a@${DIGEST}`, `a:1@${DIGEST}`, 'r.example:5000/a/b__c.d:V_1', '[2001:db8::1]:5000/a:1', `a@sha512:${'0'.repeat(128)}`])
+      expect(openly(withContainer({ image }))).toMatchObject({ faults: [], notes: [] });
+    for (const image of ['A:1', 'a:', 'a:-1', 'a b:1', 'http://a/b:1', 'a@sha256:0'])
+      expect(openly(withContainer({ image })).faults).toHaveLength(1);
+  }); // prettier-ignore
+
+  it('what kubectl shows of a pod', () => {
+    const shown = pod(
+      { nodeName: 'n', enableServiceLinks: true, preemptionPolicy: 'PreemptLowerPriority', schedulerName: 'default-scheduler' },
+      {
+        uid: 'x', resourceVersion: '7', creationTimestamp: '2026-01-02T03:04:05Z', generation: 1,
+        ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'y', controller: true }],
+        managedFields: [{ manager: 'kubelet' }],
+        annotations: { 'kubernetes.io/config.hash': 'x', 'kubernetes.io/config.source': 'file' },
+      },
+    );
+    const { faults, notes } = openly({ ...shown, status: { phase: 'Running' } });
+    expect([faults, notes.map(({ path }) => path)]).toEqual([[], ['metadata.uid']]);
+  }); // prettier-ignore
+
+  it('a path of the host in another form, and the warning says which it is', () => {
+    expect(openly(withHostPath('/etc//kios/')).warning).toContain('writes the host’s /etc/kios');
+  });
+
+  it('nothing that Kubernetes refuses or never runs', () => {
+    for (const document of [
+      withContainer({ image: 'NGINX:1.28' }),
+      withContainer({ image: imageName('dhpc') }),
+      withHostPath('/a/../b'),
+      withHostPath(''),
+      withContext({ appArmorProfile: { type: 'Localhost', localhostProfile: 'a' } }),
+      pod({}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/run': 'runtime/default' } }),
+      pod({}, { annotations: { 'kubernetes.io/config.mirror': 'x' } }),
+      pod({ serviceAccountName: 'a' }),
+      withContainer({ env: [{ name: 'A', valueFrom }] }),
+    ])
+      expect(openly(document)).toMatchObject({ faults: [expect.anything()], notes: [] });
+  }); // prettier-ignore
 });
 
 describe('a pod that may do everything', () => {
@@ -194,6 +267,7 @@ describe('a pod that may do everything', () => {
   it('gives a warning that names what it can do', () => {
     expect(verdictOf(proxy, { privileged: 'balances the API servers' })).toEqual({
       faults: [],
+      notes: [],
       warning:
         'the pod kube-system/a is root on the node: uses the host’s network; reads the host’s /etc/nginx; ' +
         'container proxy has all capabilities and devices; container proxy can take all memory ' +

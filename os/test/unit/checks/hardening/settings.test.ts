@@ -1,3 +1,4 @@
+import { UEVENT_BUFFER_BYTES } from '@kios/netlink';
 import { expect, it } from 'vitest';
 
 import {
@@ -37,4 +38,9 @@ it('finds the settings of init, those of the end of the start phase included', a
   const names = (await readSettings()).map(({ name }) => name);
   expect(names).toContain('kernel/kptr_restrict');
   expect(names).toContain('net/core/bpf_jit_harden');
+});
+
+it('lets the module loader have the whole buffer that it asks for', async () => {
+  const limit = (await readSettings()).find(({ name }) => name === 'net/core/rmem_max');
+  expect(Number(limit?.value)).toBe(UEVENT_BUFFER_BYTES);
 });

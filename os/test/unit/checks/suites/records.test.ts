@@ -38,7 +38,6 @@ describe('inputsOf', () => {
         'os/test/e2e/lan.test.ts',
         'os/test/support/lan',
         'os/test/support/relay',
-        'os/test/support/wait-with-kubectl.ts',
         'packages/testkit',
       ]),
     );

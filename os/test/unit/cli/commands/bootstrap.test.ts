@@ -24,6 +24,8 @@ const kios = (...args: readonly string[]) =>
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'kios-cli-bootstrap-'));
   await writeFile(path.join(folder, 'good.yaml'), DOCUMENT);
+  await writeFile(path.join(folder, 'foreign.yaml'), '#cloud-config\nusers: []\n');
+  await writeFile(path.join(folder, 'empty.yaml'), '');
   await writeFile(path.join(folder, 'bad.yaml'), DOCUMENT.replace('labels:', 'lables:'));
 });
 
@@ -57,5 +59,16 @@ describe('the agent’s own code on the workstation', { timeout: 60_000 }, () =>
     expect(exitCode).toBe(EXIT.config);
     expect(stdout + stderr).toContain('lables');
     expect(stderr).toContain('KIOS_BOOTSTRAP_CHECK');
+  });
+
+  it.each([
+    ['foreign.yaml', 'cloud-config'],
+    ['empty.yaml', 'it is empty'],
+  ])('check-userdata says no to %s, by a code of its own', async (name, what) => {
+    const { exitCode, stdout, stderr } = await kios('check-userdata', path.join(folder, name));
+    expect(exitCode).toBe(EXIT.noInput);
+    expect(stdout).toContain(what);
+    expect(stdout).toContain('KIOS_BOOTSTRAP_ABSENT');
+    expect(stderr).toContain('a node would find no document in it');
   });
 });

@@ -108,7 +108,17 @@ describe('the name of a node', () => {
     [
       'kubeadm’s line',
       'sudo kubeadm join a:6443 \\\n  --token t --node-name old \\\n',
-      'sudo kubeadm join a:6443 \\\n  --token t --node-name old --node-name new\n',
+      'sudo kubeadm join --node-name new a:6443 \\\n  --token t \\\n',
+    ],
+    [
+      'kubeadm’s line with a comment',
+      'root@cp1:~# kubeadm join a:6443 --token t --node-name="old" # worker\n',
+      'root@cp1:~# kubeadm join --node-name new a:6443 --token t # worker\n',
+    ],
+    [
+      'kubeadm’s line among others',
+      'I1126 1 join.go:412] found\n$ sudo -E kubeadm -v 5 join a:6443 --token t\nbye\n',
+      'I1126 1 join.go:412] found\n$ sudo -E kubeadm -v 5 join --node-name new a:6443 --token t\nbye\n',
     ],
   ])('goes into %s', (_name, text, named) => {
     expect(withName(text, 'new')).toBe(named);
@@ -118,6 +128,8 @@ describe('the name of a node', () => {
     ['of another kind', 'apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\n'],
     ['that is broken', 'kind: [\n'],
     ['that is no map', '- a\n'],
+    ['that is broken and names the command', 'kind: [\n# kubeadm join a:1\n'],
+    ['of cloud-init', '#cloud-config\nruncmd:\n- kubeadm join a:1\n'],
     [
       'of several parts',
       'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="x"\n\n--x--\n',

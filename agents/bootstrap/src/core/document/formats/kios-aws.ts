@@ -2,14 +2,19 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
+import { withoutNulls } from '../nulls.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
 import { map, text } from '../schema-parts.ts';
 import { Taint } from '../schema.ts';
+import { unknownFields } from '../unknown-fields.ts';
 import { parseYaml } from '../yaml.ts';
 import { withHttpsPort } from './https-port.ts';
 
 /** The document of kios-aws: an EKS cluster, entered with the instance's IAM role. */
 const MetadataInformation = v.object({
+  apiVersion: v.string(),
+  kind: v.string(),
+  metadata: v.optional(v.unknown()),
   apiServer: v.object({ name: text, endpoint: text, b64ClusterCA: text }, 'must be a map'),
   node: v.optional(
     v.object({
@@ -31,7 +36,7 @@ export function convertMetadataInformation(source: string, input: unknown): Pars
       : parse(
           map,
           `${source}, node.kubeletConfiguration`,
-          parseYaml(source, node.kubeletConfiguration),
+          withoutNulls(parseYaml(source, node.kubeletConfiguration) ?? {}),
           fieldError,
         );
   const ignored = (['maxPods', 'containerRuntime'] as const).filter(
@@ -54,9 +59,12 @@ export function convertMetadataInformation(source: string, input: unknown): Pars
       ...(config === undefined ? {} : { kubelet: { config } }),
     },
     kind: 'MetadataInformation',
-    warnings: ignored.map((field) => ({
-      path: `node.${field}`,
-      why: 'not carried out here; set kubelet.config in a document of our own',
-    })),
+    warnings: [
+      ...ignored.map((field) => ({
+        path: `node.${field}`,
+        why: 'not carried out here; set kubelet.config in a document of our own',
+      })),
+      ...unknownFields(MetadataInformation, input),
+    ],
   };
 }

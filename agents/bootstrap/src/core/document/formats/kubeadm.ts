@@ -1,61 +1,167 @@
 import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
+import { authorityFault, withoutScheme } from '../../cluster/endpoint.ts';
 import { fieldError } from '../../faults/errors.ts';
+import { kindOf, Notes, type Path, type Shape, tidy } from '../fields.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { text } from '../schema-parts.ts';
-import { CaCertHash, NodeName, Taint, Token } from '../schema.ts';
+import { isMap, text } from '../schema-parts.ts';
+import { type AuthSpec, CaCertHash, NodeName, Taint, Token } from '../schema.ts';
+import type { Argument } from './command-words.ts';
 import { nodeFromFlags } from './flags.ts';
 
-const Argument = v.strictObject({ name: text, value: v.string('must be text') });
-
-/** The part of kubeadm's v1beta3 and v1beta4 that says which cluster a worker joins; the rest concerns only kubeadm. */
-const JoinConfiguration = v.object({
-  discovery: v.object(
-    {
-      bootstrapToken: v.object(
-        {
-          apiServerEndpoint: text,
-          token: v.optional(Token),
-          caCertHashes: v.optional(v.array(CaCertHash, 'must be a list of texts')),
-          unsafeSkipCAVerification: v.optional(v.boolean('must be true or false')),
+/** The fields of kubeadm's v1beta3 and v1beta4. Those that concern only kubeadm's own work are left out in silence. */
+const SHAPE: Shape = {
+  map: {
+    apiVersion: 'silent',
+    kind: 'silent',
+    discovery: {
+      map: {
+        bootstrapToken: {
+          map: {
+            apiServerEndpoint: 'value',
+            token: 'value',
+            caCertHashes: { list: 'value' },
+            unsafeSkipCAVerification: 'value',
+          },
         },
-        'must be a map; discovery by file is not supported',
-      ),
-      tlsBootstrapToken: v.optional(Token),
+        tlsBootstrapToken: 'value',
+        timeout: 'silent',
+        file: {
+          refused:
+            'discovery by file is not for a node, which has no such file; use bootstrapToken with caCertHashes',
+        },
+      },
     },
-    'must be a map',
+    nodeRegistration: {
+      map: {
+        name: 'value',
+        taints: {
+          list: { map: { key: 'value', value: 'value', effect: 'value', timeAdded: 'silent' } },
+        },
+        kubeletExtraArgs: 'value',
+        criSocket: 'silent',
+        ignorePreflightErrors: 'idle',
+        imagePullPolicy: 'idle',
+        imagePullSerial: 'idle',
+      },
+    },
+    controlPlane: { refused: 'a control plane cannot run here' },
+    patches: 'idle',
+    skipPhases: 'idle',
+    dryRun: 'idle',
+    caCertPath: 'silent',
+    timeouts: 'silent',
+  },
+};
+
+const endpointFault = (endpoint: string): string | undefined =>
+  authorityFault(withoutScheme(endpoint));
+const Endpoint = v.pipe(
+  text,
+  v.check(
+    (endpoint) => endpointFault(endpoint) === undefined,
+    ({ input }) => `${endpointFault(input) ?? ''}; it is HOST:PORT`,
   ),
+  v.transform(withoutScheme),
+);
+
+const JoinConfiguration = v.strictObject({
+  discovery: v.strictObject({
+    bootstrapToken: v.strictObject({
+      apiServerEndpoint: Endpoint,
+      token: v.optional(Token),
+      caCertHashes: v.optional(v.array(CaCertHash, 'must be a list of texts')),
+      unsafeSkipCAVerification: v.optional(v.boolean('must be true or false')),
+    }),
+    tlsBootstrapToken: v.optional(Token),
+  }),
   nodeRegistration: v.optional(
-    v.object({
+    v.strictObject({
       name: v.optional(NodeName),
-      taints: v.nullish(v.array(Taint, 'must be a list')),
-      // A list since v1beta4, a map before that.
-      kubeletExtraArgs: v.optional(
-        v.union(
-          [v.array(Argument), v.record(v.string(), v.string())],
-          'must be a list of name and value, or a map of texts',
-        ),
-        [],
-      ),
+      taints: v.optional(v.array(Taint)),
+      kubeletExtraArgs: v.optional(v.unknown()),
     }),
     {},
   ),
-  controlPlane: v.optional(v.undefined('a control plane cannot run here')),
 });
 
+const isArgument = (item: { readonly name: unknown; readonly value: unknown }): item is Argument =>
+  typeof item.name === 'string' && typeof item.value === 'string';
+
+const ARGUMENT: Shape = { map: { name: 'value', value: 'value' } };
+
+function argumentOf(input: unknown, notes: Notes, path: Path): Argument | undefined {
+  const tidied = tidy(input, ARGUMENT, notes, path);
+  if (!isMap(tidied)) return undefined;
+  const item = { name: tidied['name'], value: tidied['value'] };
+  if (isArgument(item)) return item;
+  const field = typeof item.name === 'string' ? 'value' : 'name';
+  const why = item[field] === undefined ? 'is required' : 'must be text; put it in quotes';
+  return notes.fault([...path, field], why);
+}
+
+/** Reads kubelet's flags: a list since v1beta4, a map before that. People write them with and without dashes. */
+function argumentsOf(input: unknown, notes: Notes): readonly Argument[] {
+  const path = ['nodeRegistration', 'kubeletExtraArgs'];
+  if (input === undefined) return [];
+  if (isMap(input))
+    return Object.entries(input)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]): Argument => {
+        if (typeof value !== 'string')
+          notes.fault([...path, name], 'must be text; put it in quotes');
+        return { name: name.replace(/^--/, ''), value: typeof value === 'string' ? value : '' };
+      });
+  if (!Array.isArray(input)) {
+    notes.fault(
+      path,
+      `must be a list of name and value, or a map of texts, and is ${kindOf(input)}`,
+    );
+    return [];
+  }
+  return input
+    .map((item: unknown, at) => argumentOf(item, notes, [...path, String(at)]))
+    .filter((argument) => argument !== undefined)
+    .map(({ name, value }) => ({ name: name.replace(/^--/, ''), value }));
+}
+
+/**
+ * Returns the credentials of kubeadm's two tokens: one vouches for the cluster, the other authenticates the node.
+ * Mostly they are the same.
+ */
+export function tokenAuth(
+  discovery: string | undefined,
+  tlsBootstrap: string | undefined,
+): AuthSpec | undefined {
+  const bootstrapToken = tlsBootstrap ?? discovery;
+  if (bootstrapToken === undefined) return undefined;
+  const isOther = discovery !== undefined && discovery !== bootstrapToken;
+  return { bootstrapToken, ...(isOther ? { discoveryToken: discovery } : {}) };
+}
+
+const firstFault = (source: string, { faults, misspelt }: Notes): void => {
+  if (faults.length > 0) throw fieldError(`read ${source}: ${[...faults, ...misspelt].join('; ')}`);
+};
+
 export function convertJoinConfiguration(source: string, input: unknown): ParsedDocument {
-  const { discovery, nodeRegistration } = parse(JoinConfiguration, source, input, fieldError);
+  const notes = new Notes();
+  const tidied = tidy(input, SHAPE, notes);
+  firstFault(source, notes);
+  const { discovery, nodeRegistration } = parse(JoinConfiguration, source, tidied, (message) =>
+    fieldError([message, ...notes.misspelt].join('; ')),
+  );
   const { apiServerEndpoint, token, caCertHashes, unsafeSkipCAVerification } =
     discovery.bootstrapToken;
-  const bootstrapToken = discovery.tlsBootstrapToken ?? token;
-  if (bootstrapToken === undefined)
-    throw fieldError(`read ${source}: discovery.bootstrapToken.token: is required`);
-  const { name, taints, kubeletExtraArgs } = nodeRegistration;
-  const args = Array.isArray(kubeletExtraArgs)
-    ? kubeletExtraArgs
-    : Object.entries(kubeletExtraArgs).map(([key, value]) => ({ name: key, value }));
-  const { node, warnings } = nodeFromFlags(args, 'nodeRegistration.kubeletExtraArgs');
+  const args = argumentsOf(nodeRegistration.kubeletExtraArgs, notes);
+  const auth = tokenAuth(token, discovery.tlsBootstrapToken);
+  if (auth === undefined) notes.fault(['discovery', 'bootstrapToken', 'token'], 'is required');
+  firstFault(source, notes);
+  const { name, taints } = nodeRegistration;
+  const { node, warnings } = nodeFromFlags(args, {
+    source,
+    path: 'nodeRegistration.kubeletExtraArgs',
+  });
   return {
     document: {
       apiVersion: 'kios.dev/v1',
@@ -65,14 +171,14 @@ export function convertJoinConfiguration(source: string, input: unknown): Parsed
         ...(caCertHashes === undefined ? {} : { caCertHashes }),
         ...(unsafeSkipCAVerification === undefined ? {} : { unsafeSkipCAVerification }),
       },
-      auth: { bootstrapToken },
+      ...(auth === undefined ? {} : { auth }),
       node: {
         ...node,
         ...(name === undefined ? {} : { name }),
-        ...(taints === undefined || taints === null ? {} : { taints }),
+        ...(taints === undefined ? {} : { taints }),
       },
     },
     kind: 'JoinConfiguration',
-    warnings,
+    warnings: [...notes.warnings, ...warnings],
   };
 }

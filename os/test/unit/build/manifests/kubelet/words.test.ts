@@ -29,9 +29,37 @@ const ROWS: [string, Partial<JudgedFault>, string][] = [
   ['spec.x', { kind: 'WrongType', value: '64Gb', detail: 'quantity' }, 'is "64Gb", must be a quantity such as 128Mi'],
   ['spec.volumes[0].hostPath', { kind: 'WrongType', detail: 'object' }, 'is list, must be object'],
   ['spec.x', { kind: 'FieldValueForbidden', detail: 'may not specify more than 1 volume type' }, 'is a second source of its volume'],
-  ['spec.x', { kind: 'FieldValueForbidden', detail: 'says no' }, 'is refused by kubelet: “says no”'],
-  ['spec.x', { kind: 'FieldValueTooLong', detail: 'may not be more than 9 bytes' }, 'is refused by kubelet: “may not be more than 9 bytes”'],
+  ['spec.x', { kind: 'FieldValueForbidden', detail: 'says no' }, 'must not be set beside the rest of the pod: “says no”'],
+  ['spec.x', { kind: 'FieldValueTooLong', detail: 'may not be more than 9 bytes' }, 'must be at most 9 bytes'],
+  ['spec.x', { kind: 'FieldValueTooLong', detail: 'may not be more than 1 character' }, 'must be at most 1 character'],
+  ['spec.x', { kind: 'FieldValueTooLong', detail: 'value is too long' }, 'is too long'],
+  ['spec.x', { kind: 'FieldValueTooShort', detail: 'must be at least 2 characters' }, 'must be at least 2 characters'],
+  ['spec.x', { kind: 'FieldValueTooMany', value: 21, detail: 'must have at most 20 items' }, 'must have at most 20 items'],
+  ['spec.x', { kind: 'FieldValueTooFew', value: 0, detail: 'must have at least 1 item' }, 'must have at least 1 item'],
+  ['spec.volumes[0].hostPath', { kind: 'FieldValueTypeInvalid', detail: 'must be an object' }, 'is list, which is a wrong type here'],
+  ['spec.x', { kind: 'InternalError', detail: 'unknown type' }, 'cannot be judged by kubelet, which refuses it therefore; its own words are “unknown type”'],
 ]; // prettier-ignore
+
+/** Kinds of Kubernetes' validation; `integration/manifest-check` compares them with the sources. */
+it.each([
+  'NotFound', 'Required', 'Duplicate', 'Invalid', 'NotSupported', 'Forbidden', 'TypeInvalid',
+  'TooLong', 'TooShort', 'TooMany', 'TooFew',
+])('has words of its own for FieldValue%s', (kind) => {
+  const fault = { path: 'spec.x', kind: `FieldValue${kind}`, value: undefined, detail: '' };
+  expect(wordFault(POD, fault).cause).not.toContain('refused by kubelet');
+}); // prettier-ignore
+
+const CONFIG = { maxPods: -1, imageGCHighThresholdPercent: 70, topologyManagerPolicy: 'Often', featureGates: { A: true }, cpuCFSQuotaPeriod: '2s' }; // prettier-ignore
+
+it.each([
+  ['maxPods', 'invalid configuration: maxPods (--max-pods) -1 must not be a negative number', 'is -1, must not be negative'],
+  ['cpuCFSQuotaPeriod', 'invalid configuration: cpuCFSQuotaPeriod (--cpu-cfs-quota-period) 2s must be between 1ms and 1sec, inclusive', 'is "2s", must be from 1ms to 1sec'],
+  ['topologyManagerPolicy', 'invalid configuration: topologyManagerPolicy (--topology-manager-policy) "Often" must be one of: ["none" "best-effort"]', 'is "Often", must be one of best-effort, none'],
+  ['featureGates', 'unrecognized feature gate: A', 'has A, which kubelet does not know'],
+  ['imageGCHighThresholdPercent', 'invalid configuration: imageGCLowThresholdPercent (--image-gc-low-threshold) 80 must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) 70', 'is 70, with which kubelet refuses its configuration: “imageGCLowThresholdPercent (--image-gc-low-threshold) 80 must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) 70”'],
+])('words what kubelet refuses of its field %s', (path, detail, words) => {
+  expect(faultText(wordFault(CONFIG, { path, kind: 'Refused', detail }))).toBe(`${path}: ${words}`);
+}); // prettier-ignore
 
 it.each(ROWS)('words what kubelet says of %s: %j', (path, fault, words) => {
   expect(faultText(wordFault(POD, { path, kind: '', detail: '', ...fault }))).toBe(

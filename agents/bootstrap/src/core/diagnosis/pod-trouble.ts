@@ -1,0 +1,84 @@
+import type { PodSign, PodTrouble } from './signs.ts';
+
+type Told = Pick<PodSign, 'trouble' | 'why'>;
+
+const LONGEST = 300;
+
+/** Reads a quoted value at the beginning of a text, as Go writes it. */
+export function quoted(text: string): string {
+  const [, inside = ''] = /^"((?:[^"\\]|\\.)*)"/.exec(text) ?? [];
+  return inside.replaceAll(/\\(.)/g, (_, character: string) =>
+    character === 'n' || character === 't' ? ' ' : character,
+  );
+}
+
+/** Shortens a cause from its beginning: the programs name the object there again and again, and the fault last. */
+export function shorten(cause: string): string {
+  // What an address ends with may be a secret.
+  const text = cause
+    .replaceAll(/\?[^\s"\\]+/g, '?…')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return text.length > LONGEST ? `… ${text.slice(-LONGEST)}` : text;
+}
+
+/** The causes of a failed pull in the words of containerd and of registries; the first that matches counts. */
+const CAUSES: readonly (readonly [RegExp, PodTrouble])[] = [
+  [
+    /\b40[13]\b|unauthorized|denied|insufficient_scope|no basic auth|authentication required/i,
+    'image refused',
+  ],
+  [
+    /unexpected commit|digest mismatch|checksum|size validation|failed to extract layer|invalid tar|gzip: invalid|magic number mismatch|unexpected EOF/i,
+    'image corrupt',
+  ],
+  [
+    /i\/o timeout|connection refused|network is unreachable|no route to host|handshake timeout|deadline exceeded|Client\.Timeout|connection reset|\b407\b|proxyconnect/i,
+    'registry unreached',
+  ],
+];
+
+/** kubelet only waits for the next try, and says no cause. */
+const ONLY_WAITS = /^Back-off pulling image "[^"]*"$/;
+
+function pullTrouble(cause: string): PodTrouble {
+  // A digest is of letters and digits, among which a status may be.
+  const words = cause.replaceAll(/sha256:[0-9a-f]+/g, '');
+  return CAUSES.find(([pattern]) => pattern.test(words))?.[1] ?? 'image missing';
+}
+
+/** The store of images has lost or changed what a container is made from. */
+const OF_STORE =
+  /exec format error|snapshot .*does not exist|failed to mount|input\/output error|structure needs cleaning|failed to get image from containerd/i;
+
+const missing = (why: string): Told => ({ trouble: 'image missing', why });
+
+function notStarted(why: string): Told {
+  return { trouble: OF_STORE.test(why) ? 'image corrupt' : 'crashing', why };
+}
+
+const notPulled = (why: string): Told => ({ trouble: pullTrouble(why), why });
+
+/** What follows from each reason that kubelet has for a container that it could not start. */
+const REASONS: Readonly<Record<string, (why: string, before: Told | undefined) => Told>> = {
+  ErrImageNeverPull: missing,
+  InvalidImageName: missing,
+  ErrImagePull: notPulled,
+  ImagePullBackOff: (why, before) =>
+    before !== undefined && ONLY_WAITS.test(why) ? before : notPulled(why),
+  CreateContainerError: notStarted,
+  RunContainerError: notStarted,
+};
+
+/** What the runtime said is quoted once more. */
+const plain = (text: string): string => (text.startsWith('"') ? quoted(text) || text : text);
+
+/** Returns the trouble in kubelet's cause; `before` is what was the pod's last one. */
+export function troubleOf(cause: string, before?: Told): Told | undefined {
+  const [head, container, reason] = /for "?([^"\s]*)"? with (\w+):/.exec(cause) ?? [];
+  if (head === undefined || reason === undefined) return undefined;
+  if (reason === 'CrashLoopBackOff')
+    return { trouble: 'crashing', why: `its container ${container} ends again and again` };
+  const why = shorten(plain(cause.slice(cause.indexOf(head) + head.length).trim()));
+  return REASONS[reason]?.(why, before);
+}

@@ -1,0 +1,10 @@
+export { openApiServer } from './api-server.ts';
+export type { Reason } from './failure.ts';
+export type {
+  ApiAnswer,
+  ApiFault,
+  ApiRequest,
+  ApiServer,
+  ClientPair,
+  Opening,
+} from './api-server.ts';

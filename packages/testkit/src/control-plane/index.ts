@@ -1,0 +1,3 @@
+export { ControlPlane, pin } from './control-plane.ts';
+export { makeCa, makeLeaf, openssl } from './make-certificates.ts';
+export { CONTROL_PLANE, find, missing, NODE } from './programs.ts';

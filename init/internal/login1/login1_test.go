@@ -213,6 +213,25 @@ func TestTheDelayIsReadAsAProperty(t *testing.T) {
 	}
 }
 
+// secondKubeletEndsThePods has another kubelet take part in a shutdown that is awaited: it is told, and waited for.
+func secondKubeletEndsThePods(t *testing.T, b testBus, outcome <-chan Outcome) {
+	t.Helper()
+	second := dial(t, b.path)
+	lock := second.takePart()
+	if !second.signalled() {
+		t.Error("the signal says false")
+	}
+	select {
+	case early := <-outcome:
+		t.Fatalf("%s while the second kubelet ends the pods", early)
+	default:
+	}
+	lock.Close()
+	if got := <-outcome; got != Done {
+		t.Error(got)
+	}
+}
+
 func TestAWithdrawnShutdownIsToldOnceAndNoOtherToTheSameKubelet(t *testing.T) {
 	b := serve(t)
 	first := dial(t, b.path)
@@ -230,20 +249,7 @@ func TestAWithdrawnShutdownIsToldOnceAndNoOtherToTheSameKubelet(t *testing.T) {
 	if reply := first.call(peer, "Ping"); reply.kind != kindReply {
 		t.Errorf("one signal too many: %+v", reply)
 	}
-	second := dial(t, b.path)
-	lock = second.takePart()
-	if !second.signalled() {
-		t.Error("the signal says false")
-	}
-	select {
-	case early := <-outcome:
-		t.Fatalf("%s while the second kubelet ends the pods", early)
-	default:
-	}
-	lock.Close()
-	if got := <-outcome; got != Done {
-		t.Error(got)
-	}
+	secondKubeletEndsThePods(t, b, outcome)
 }
 
 func TestAShutdownThatKubeletCannotTakeYetIsNotTold(t *testing.T) {
@@ -272,20 +278,7 @@ func TestAKubeletThatStartsWhileTheMachineStopsIsTold(t *testing.T) {
 	first.signalled()
 	first.conn.Close() // it was killed: its inhibitor closes with its connection
 	lock.Close()
-	second := dial(t, b.path)
-	lock = second.takePart()
-	if !second.signalled() {
-		t.Error("the signal says false")
-	}
-	select {
-	case early := <-outcome:
-		t.Fatalf("%s while the second kubelet ends the pods", early)
-	default:
-	}
-	lock.Close()
-	if got := <-outcome; got != Done {
-		t.Error(got)
-	}
+	secondKubeletEndsThePods(t, b, outcome)
 }
 
 func TestWithoutAKubeletThereIsNothingToWaitFor(t *testing.T) {

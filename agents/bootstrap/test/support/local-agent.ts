@@ -1,4 +1,3 @@
-import { createLogger } from '@kios/agent';
 import { vi } from 'vitest';
 
 import type { Settings } from '../../src/core/settings/settings.ts';
@@ -6,6 +5,7 @@ import type { ClockPorts } from '../../src/edge/node/clock.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { watch } from '../../src/verbs/watch.ts';
 import { FakeCluster } from './fake-cluster.ts';
+import { testLogger } from './logger.ts';
 import { NodeFolder } from './node-folder.ts';
 
 interface Line {
@@ -31,14 +31,9 @@ export class LocalAgent implements AsyncDisposable {
     this.node = node;
   }
 
-  readonly #log = createLogger('bootstrap', {
-    console: { send: () => {}, close: () => Promise.resolve() },
-    stdout: {
-      write: (text: string) => {
-        const line: unknown = JSON.parse(text);
-        if (isLine(line)) this.lines.push(line);
-      },
-    },
+  readonly #log = testLogger((text) => {
+    const line: unknown = JSON.parse(text);
+    if (isLine(line)) this.lines.push(line);
   });
 
   #context(change: Partial<Settings>) {

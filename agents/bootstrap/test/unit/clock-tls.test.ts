@@ -3,21 +3,18 @@ import { createServer, type Server } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { makeCa } from '@kios/testkit/control-plane';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { joinNode } from '../../src/verbs/join.ts';
+import { testLogger } from '../support/logger.ts';
 import { type Dates, makeDatedLeaf } from '../support/make-dated-leaf.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const HOUR = 3600_000;
 const KUBECONFIG = 'etc/kubernetes/bootstrap-kubelet.conf';
 const { signal } = new AbortController();
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger();
 
 /** A certificate that is valid from and to so many hours from now. */
 const between = (from: number, to: number): Dates => ({

@@ -1,7 +1,6 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { BootstrapError } from '../../src/core/faults/errors.ts';
@@ -9,6 +8,7 @@ import type { Settings } from '../../src/core/settings/settings.ts';
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { renderPlan } from '../../src/verbs/render.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
@@ -29,14 +29,9 @@ const api: ApiServer = {
 };
 const isEvent = (value: unknown): value is { ev: string } =>
   typeof value === 'object' && value !== null && 'ev' in value;
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: {
-    write: (line: string) => {
-      const event: unknown = JSON.parse(line);
-      if (isEvent(event)) events.push(event);
-    },
-  },
+const log = testLogger((line: string) => {
+  const event: unknown = JSON.parse(line);
+  if (isEvent(event)) events.push(event);
 });
 
 beforeEach(async () => {

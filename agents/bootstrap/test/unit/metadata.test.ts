@@ -4,11 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
@@ -27,10 +27,7 @@ let lines: string[] = [];
 let files: Record<string, string | Handler> = {};
 
 const api: ApiServer = { get: async () => Promise.resolve({ status: 200, body: '{}' }) };
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => lines.push(line) },
-});
+const log = testLogger((line: string) => lines.push(line));
 async function run(): Promise<Outcome> {
   const { signal } = new AbortController();
   const { outcome } = await joinNode({ settings: node.settings, log, signal, openApi: () => api });

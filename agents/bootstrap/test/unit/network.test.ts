@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { mergeDocuments } from '../../src/core/document/merge.ts';
@@ -13,6 +12,7 @@ import { type Joined, joinNode } from '../../src/verbs/join.ts';
 import { renderPlan } from '../../src/verbs/render.ts';
 import { planReset } from '../../src/verbs/reset.ts';
 import { parseDocument } from '../support/documents.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
@@ -32,10 +32,7 @@ const OTHER = `${HEAD}network: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n`
 
 let node: NodeFolder;
 let onLine: (line: string) => void = () => {};
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => onLine(line) },
-});
+const log = testLogger((line: string) => onLine(line));
 const context = (signal = AbortSignal.timeout(20_000)) => ({
   settings: node.settings,
   log,

@@ -1,4 +1,3 @@
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { BootstrapError } from '../../src/core/faults/errors.ts';
@@ -9,6 +8,7 @@ import type { Remote } from '../../src/edge/sources/metadata-cache.ts';
 import { type Platform, readPlatform } from '../../src/edge/sources/platform.ts';
 import { writeSeedCache } from '../../src/edge/sources/seed-cache.ts';
 import { readSources, type Sources } from '../../src/edge/sources/sources.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 const VM_ID = '13f56399-bd52-4150-9748-7190aae1ff21';
@@ -55,10 +55,7 @@ const userData = (name: string): Remote['userData'] => ({
 describe('Azure’s volume', () => {
   let node: NodeFolder;
   let lines: string[];
-  const log = createLogger('bootstrap', {
-    console: { send: () => {}, close: () => Promise.resolve() },
-    stdout: { write: (line: string) => lines.push(line) },
-  });
+  const log = testLogger((line: string) => lines.push(line));
 
   beforeEach(async () => {
     lines = [];

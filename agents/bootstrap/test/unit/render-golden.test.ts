@@ -1,20 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
 import { renderPlan } from '../../src/verbs/render.ts';
 import { documentsOf, readDocumentOf, RENDER } from '../support/documents.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 let node: NodeFolder;
 
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger();
 
 beforeEach(async () => {
   node = await NodeFolder.make();

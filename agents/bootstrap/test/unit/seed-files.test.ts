@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { withToken } from '../../src/edge/sources/documents.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
@@ -17,10 +17,7 @@ let node: NodeFolder;
 /** A folder of another file system, as the host's files are for a volume. */
 let outside: string;
 
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger();
 
 async function run(): Promise<Outcome> {
   const { signal } = new AbortController();

@@ -1,8 +1,8 @@
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { listensOnUdp } from '../../src/core/node/proc-net.ts';
 import { waitForStaticPods } from '../../src/edge/node/static-pods.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 const HEAD =
@@ -13,10 +13,7 @@ const TO_PORT_68 = PORT_68.replace(':0044', ':1044').replace(':0000', ':0044');
 
 let node: NodeFolder;
 let lines: string[] = [];
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => lines.push(line) },
-});
+const log = testLogger((line: string) => lines.push(line));
 const wait = async (podsTimeoutSeconds: number): Promise<void> =>
   waitForStaticPods({ ...node.settings, podsTimeoutSeconds }, log, new AbortController().signal);
 

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
@@ -10,6 +9,7 @@ import { absenceOf, checkUserData } from '../../src/verbs/check-userdata.ts';
 import { joinNode } from '../../src/verbs/join.ts';
 import { planReset, reset } from '../../src/verbs/reset.ts';
 import { clusterApi } from '../support/carriers.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder, TOKEN } from '../support/node-folder.ts';
 
 const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
@@ -17,10 +17,7 @@ const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA });
 
 let node: NodeFolder;
 const api: ApiServer = { get: async () => Promise.resolve({ status: 200, body: '{}' }) };
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger();
 
 beforeEach(async () => {
   node = await NodeFolder.make();

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { ClusterConfig, Trust } from '../../src/core/cluster/cluster-config.ts';
@@ -10,6 +9,7 @@ import type { ApiRequest, OpenApi } from '../../src/edge/cluster/api-server.ts';
 import { verifyCluster } from '../../src/edge/cluster/verify-cluster.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
 import { clusterInfo, infoConfigMap, signInfo, SIGNING_TOKEN } from '../support/cluster-info.ts';
+import { testLogger } from '../support/logger.ts';
 
 const fixture = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '../support/fixtures', name), 'utf8');
@@ -45,10 +45,7 @@ function server(...answers: readonly Answer[]): OpenApi {
   });
 }
 
-const log = createLogger('bootstrap', {
-  console: { send: () => {}, close: () => Promise.resolve() },
-  stdout: { write: (line: string) => lines.push(line) },
-});
+const log = testLogger((line: string) => lines.push(line));
 
 beforeEach(() => {
   calls = [];

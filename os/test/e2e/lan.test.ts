@@ -7,6 +7,8 @@ import { runOnHost, startOnHost } from '../../src/checks/acceptance/debug-pod.ts
 import { createGuest, deleteGuest } from '../../src/checks/acceptance/guest-pod.ts';
 import { scriptCommand } from '../../src/checks/acceptance/guest-program.ts';
 import { nextEvent } from '../../src/checks/acceptance/next-event.ts';
+import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
+import { qmp } from '../../src/lab/qemu/qmp.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { commandFor, KILL_DHCP, LOOK, PORT } from '../support/lan/programs.ts';
 import { BridgeFacts, ipv4, Server } from '../support/lan/replies.ts';
@@ -149,14 +151,35 @@ await describeRecorded('lan', () => {
     expect(upsets(lines())).toEqual([]);
   });
 
-  it('has the same addresses for its pods after a reboot', { timeout: 3 * BOOT_MS }, async () => {
-    const { kubectl, node } = scene;
+  async function restarts(cause: () => Promise<unknown>): Promise<void> {
+    const started = nextEvent(scene.node.console, 'init', 'init.start');
+    await cause();
+    await started(BOOT_MS);
+  }
+
+  /** Waits until the cluster has each pod's address. Kubelet reports it after it has looked at the pod. */
+  async function expectReported(): Promise<void> {
+    for (const name of PODS)
+      await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));
+  }
+
+  it('keeps the leases of pods over a reset', { timeout: 3 * BOOT_MS }, async () => {
     const lines = segment.follow();
     const { boot } = await visit(urlOf(given('web-0')));
-    const rebooted = nextEvent(node.console, 'init', 'init.start');
+    await restarts(() => qmp(scene.node.machine.dir, MACHINE_FILES.qmp, 'system_reset'));
+    await expectPods((now) => now !== boot);
+    expect(upsets(lines())).toEqual([]);
+    await expectReported();
+  });
+
+  it('gives pods the same addresses after a stop', { timeout: 3 * BOOT_MS }, async () => {
+    const { kubectl } = scene;
+    const lines = segment.follow();
+    const { boot } = await visit(urlOf(given('web-0')));
     const command = await scriptCommand('power', { socket: SHUTDOWN, order: ORDER_REBOOT });
-    await startOnHost(kubectl, { nodeName: NODE.name, command, sockets: [SHUTDOWN] });
-    await rebooted(BOOT_MS);
+    await restarts(() =>
+      startOnHost(kubectl, { nodeName: NODE.name, command, sockets: [SHUTDOWN] }),
+    );
     // Kubelet has ended them for good at the orderly stop, and nobody else makes them again.
     for (const name of PODS)
       await kubectl.wait(['wait', '--for=jsonpath={.status.phase}=Failed', `pod/${name}`]);
@@ -164,9 +187,8 @@ await describeRecorded('lan', () => {
     await kubectl.wait(['delete', 'pod', ...PODS]);
     await scene.startPods(PODS);
     await expectPods((now) => now !== boot);
-    expect(upsets(lines())).toEqual([]);
-    // Kubelet reports them again after it has looked at the pods.
-    for (const name of PODS)
-      await eventually(async () => expect(await scene.addressOf(name)).toBe(given(name)));
+    const released = upsets(lines()).filter((line) => line.includes('DHCPRELEASE'));
+    expect(released).toHaveLength(PODS.length);
+    await expectReported();
   });
 });

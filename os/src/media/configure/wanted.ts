@@ -197,7 +197,7 @@ async function readModules(file: string, efi: Medium['efi']): Promise<FileConten
       `use ${file} on this medium: ${fault}`,
       'Take the modules.erofs that ./kios build wrote beside the image that was flashed.',
     );
-  return { file, bytes };
+  return { file: path.resolve(file), bytes };
 }
 
 /** Reads and checks all that the command line names, before anything is written. */

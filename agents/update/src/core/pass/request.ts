@@ -55,7 +55,9 @@ export function withdraw(annotations: Annotations): Changes {
   return { [REQUESTS.reboot]: null };
 }
 
-/** Whether the machine stops to boot into a system: what is staged must stay, or that system would seem to have failed. */
+/**
+ * Whether the machine stops to boot into a system: what is staged must stay, or that system would seem to have failed.
+ */
 export function isStopping(annotations: Annotations, bootId: string): boolean {
   const turn = activeTurn(annotations[TURN]);
   return (

@@ -38,12 +38,6 @@ func Read(top string) (slots.Medium, error) {
 	return m, err
 }
 
-// Version returns the version that an entry's title names, or "".
-func Version(top string, e slots.Entry) string {
-	content, _ := plainfile.Read(filepath.Join(top, slots.EntriesDir), e.Name(), entryLimit)
-	return slots.VersionIn(content)
-}
-
 // Take makes one step on the partition below top. version is that of an entry that is to be made.
 func Take(top string, step slots.Step, version string) error {
 	f := folder(filepath.Join(top, slots.EntriesDir))

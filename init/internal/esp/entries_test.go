@@ -154,9 +154,6 @@ func TestAMissingEntryIsMade(t *testing.T) {
 	if got := entries(t, top); !slices.Equal(got, []string{"kios-0001.conf", "kios-0002.conf"}) || read(t, top, "kios-0002.conf") != string(slots.Content(2, "0.2.0")) {
 		t.Errorf("%q", got)
 	}
-	if v := Version(top, entry(t, "kios-0002.conf")); v != "0.2.0" {
-		t.Errorf("version %q", v)
-	}
 }
 
 // smallFAT is a FAT32 file system of four clusters, of which the last one is lost.

@@ -137,7 +137,6 @@ func (h *host) keepVersions() {
 		h.tellDecision(decision)
 	}
 	if decision.Trial {
-		v.start = v.start.OnTrial()
 		h.judgeTrial(err != nil || len(decision.Good) > 0)
 	}
 }

@@ -120,7 +120,7 @@ func (h *host) bless() bool {
 		if err != nil {
 			return err
 		}
-		for _, step := range slots.Decide(v.start, medium).Bless {
+		for _, step := range slots.Decide(v.start.OnTrial(), medium).Bless {
 			if err := esp.Take(top, step, h.release.Version); err != nil {
 				return err
 			}

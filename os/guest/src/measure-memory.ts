@@ -1,8 +1,8 @@
-import { read } from './host/files.ts';
 /**
  * Prints what is in memory as one JSON object: the kernel's own figures, and those of each process. Runs in a pod with
  * the host's process namespace.
  */
+import { read } from './host/files.ts';
 import { pidsIn } from './host/processes.ts';
 import type { MemoryFacts, ProcessMemory } from './memory-facts.ts';
 import { mappedFiles } from './proc/mappings.ts';

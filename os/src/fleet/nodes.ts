@@ -30,6 +30,15 @@ export function refused(
   });
 }
 
+/**
+ * Says whether a failed call may succeed by itself: the API server may be on a node that reboots. One that has just
+ * started refuses until it has read who may do what.
+ */
+export const mayPass = (error: unknown, wasAway: boolean): boolean =>
+  error instanceof KiosError &&
+  error.code === 'KIOS_FLEET_API' &&
+  (wasAway || error.exitCode !== EXIT.permission);
+
 /** Fails when the cluster has no agents, which would leave requests unanswered. */
 export async function requireAgents(cluster: Cluster): Promise<void> {
   const reply = await cluster.ask({ path: LEASE_PATH, maxBytes: MAX_BYTES });

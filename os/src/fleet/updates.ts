@@ -216,13 +216,16 @@ function ofRefusal({ code = '', message = 'it refuses' }: Update): Standing {
   return PASSING.includes(code) ? open(says) : { tag: 'failed', says };
 }
 
-/** What a node waits for whose system is staged. */
-function ofTurn({ annotations }: NodeView, version: string): Standing {
+/** What a node waits for whose system is staged. Its turn may be one of before, for another system. */
+function ofTurn({ annotations }: NodeView, { version, digest }: Update): Standing {
   const turn = parseTurn(annotations[TURN]);
-  const isAbout = turn !== undefined && turn.phase !== 'done';
-  const why = isAbout ? (turn.message ?? turn.phase) : 'waits for its turn';
-  if (turn?.isUnjudged === true) return { tag: 'failed', says: why };
-  return open(`kiOS ${version} is staged: ${why}`);
+  const isOfOther = turn === undefined || ![undefined, digest].includes(updateIn(turn.request));
+  if (isOfOther || turn.phase === 'done')
+    return open(`kiOS ${version} is staged: waits for its turn`);
+  const why = turn.message ?? turn.phase;
+  return turn.isUnjudged === true
+    ? { tag: 'failed', says: why }
+    : open(`kiOS ${version} is staged: ${why}`);
 }
 
 /** Returns how a node stands to an order, by its annotations alone. */
@@ -236,7 +239,7 @@ export function standingOf(node: NodeView, order: string): Standing {
     case 'staging':
       return open(`kiOS ${version} is written to its medium`);
     case 'staged':
-      return ofTurn(node, version);
+      return ofTurn(node, update);
     case 'trial':
       return open(`kiOS ${version} runs on trial`);
     case 'current':

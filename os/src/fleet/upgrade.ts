@@ -6,7 +6,7 @@ import type { NodeView } from '@kios/node-turn';
 
 import type { CommandContext } from '../workstation/command-context.ts';
 import { type Cluster, openCluster } from './cluster.ts';
-import { readNode, readNodes, requireAgents } from './nodes.ts';
+import { mayPass, readNode, readNodes, requireAgents } from './nodes.ts';
 import {
   placeOrder,
   readWish,
@@ -91,16 +91,10 @@ class Follower {
       this.#isAway = false;
       return true;
     } catch (error) {
-      if (!this.#bears(error)) throw error;
+      if (!mayPass(error, this.#isAway)) throw error;
       this.#isAway = true;
       return false;
     }
-  }
-
-  #bears(error: unknown): boolean {
-    if (!(error instanceof KiosError) || error.code !== 'KIOS_FLEET_API') return false;
-    // An API server that has just started refuses until it has read who may do what.
-    return error.exitCode !== EXIT.permission || this.#isAway;
   }
 
   /** Returns the nodes that are named, or all on which the agents run; one that is gone is none. */

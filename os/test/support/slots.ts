@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { expect, vi } from 'vitest';
+import { vi } from 'vitest';
 
 import {
   ENTRY_FOLDER,
@@ -127,6 +127,12 @@ export class SlotMachine {
   /** Powers the machine on until its console says this, whatever it says before. */
   startUntilSaid = async (text: string, timeout: number): Promise<Run> =>
     this.startUntil(() =>
-      vi.waitFor(async () => expect(await this.said()).toContain(text), { timeout, interval: 100 }),
+      vi.waitFor(
+        async () => {
+          if (!(await this.said()).includes(text))
+            throw new Error(`the console does not say: ${text}`);
+        },
+        { timeout, interval: 100 },
+      ),
     );
 }

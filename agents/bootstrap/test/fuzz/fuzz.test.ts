@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
+import { Random } from '@kios/bytes/testing';
 import { KiosError } from '@kios/errors';
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -18,7 +19,6 @@ import {
 } from '../support/documents.ts';
 import { standsIn } from '../support/fuzz/addresses.ts';
 import { mutate } from '../support/fuzz/mutate.ts';
-import { Random } from '../support/fuzz/random.ts';
 
 const DOCUMENTS = Number(process.env['KIOS_FUZZ_DOCUMENTS'] ?? 200);
 const SEED = Number(process.env['KIOS_FUZZ_SEED'] ?? 2026);

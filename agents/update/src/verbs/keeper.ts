@@ -26,7 +26,14 @@ import {
   type Seen,
 } from '../core/pass/decide.ts';
 import { digestIn, forgive, isForgiven, isOfMedium } from '../core/pass/memory.ts';
-import { type Asking, askFor, type Changes, requestFor, withdraw } from '../core/pass/request.ts';
+import {
+  type Asking,
+  askFor,
+  type Changes,
+  isStopping,
+  requestFor,
+  withdraw,
+} from '../core/pass/request.ts';
 import type { Stager } from './stager.ts';
 
 /** The calls to the cluster. */
@@ -180,14 +187,23 @@ export class Keeper {
       await this.#tell(node, refused, withdraw(node.annotations));
       return 'rest';
     }
-    await this.#tell(node, report, withdraw(node.annotations));
+    const isFree = !isStopping(node.annotations, seen.bootId);
+    if (!isFree || !(await this.#tell(node, report, withdraw(node.annotations)))) return 'pause';
     await this.#onMedium(() => stager.stage(this.#named(seen), record));
     return 'stage';
   }
 
   async #unstage(report: Update, seen: Seen, node: NodeView): Promise<Act> {
+    const { cluster, stager } = this.#ports;
     if (this.#isSpared()) return this.#rest('pause', report, node);
-    await this.#onMedium(() => this.#ports.stager.unstage(this.#named(seen)));
+    if (isStopping(node.annotations, seen.bootId)) return 'pause';
+    const annotations = withdraw(node.annotations);
+    const isAsked = Object.keys(annotations).length > 0;
+    if (isAsked) {
+      const isDone = await cluster.write({ resourceVersion: node.resourceVersion, annotations });
+      if (!isDone) return 'pause';
+    }
+    await this.#onMedium(() => stager.unstage(this.#named(seen)));
     return this.#rest('unstage', report, node);
   }
 
@@ -232,19 +248,20 @@ export class Keeper {
     log.info({ ev: 'retry', console: true });
   }
 
-  /** Writes what is new to the Node; a report that comes too late is written at the next step. */
-  async #tell(node: NodeView, report: Update, changes: Changes): Promise<void> {
+  /** Writes what is new to the Node, and reports whether it has it; what comes too late is written at the next step. */
+  async #tell(node: NodeView, report: Update, changes: Changes): Promise<boolean> {
     const { cluster, log } = this.#ports;
     const text = formatUpdate(report);
     const isNew = node.annotations[UPDATE] !== text;
-    if (!isNew && Object.keys(changes).length === 0) return;
+    if (!isNew && Object.keys(changes).length === 0) return true;
     const annotations = { ...(isNew ? { [UPDATE]: text } : {}), ...changes };
     const isDone = await cluster.write({ resourceVersion: node.resourceVersion, annotations });
-    if (!isDone || this.#last === text) return;
+    if (!isDone || this.#last === text) return isDone;
     this.#last = text;
     const { state, version, code, message } = report;
     const fields = { ev: `update.${state}`, version, code, message, console: true };
     if (state === 'refused' || state === 'failed') log.warn(fields);
     else log.info(fields);
+    return true;
   }
 }

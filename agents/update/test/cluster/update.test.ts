@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { parseUpdate, REQUESTS, RETRY, UPDATE, updateIn } from '@kios/node-turn';
-import { CONTROL_PLANE, ControlPlane, missing } from '@kios/testkit/control-plane';
+import { applyExample, CONTROL_PLANE, ControlPlane, missing } from '@kios/testkit/control-plane';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { ENTRIES } from '../../src/core/slots/names.ts';
-import { must, TestMachine } from '../support/machine.ts';
-import { applyManifest } from '../support/manifest.ts';
+import { TestMachine } from '../support/machine.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
@@ -37,8 +35,8 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
 
   beforeAll(async () => {
     plane = await ControlPlane.start();
-    await applyManifest(plane);
-    const version: unknown = JSON.parse(await must(plane, 'GET', '/version'));
+    await applyExample(plane, 'update');
+    const version: unknown = JSON.parse(await plane.must('GET', '/version'));
     kubernetes = v.parse(v.object({ gitVersion: v.string() }), version).gitVersion;
   }, 120_000);
 
@@ -95,26 +93,10 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
 
   it('may change its own Node, and of that only its annotations', async () => {
     await using machine = await TestMachine.start(plane, 'mine');
-    await must(plane, 'POST', '/api/v1/nodes', { metadata: { name: 'other' } });
+    await plane.must('POST', '/api/v1/nodes', { metadata: { name: 'other' } });
     const token = readFileSync(machine.init.at('account/token'), 'utf8');
-    const patch = async (name: string, body: unknown): Promise<number> => {
-      const { promise, resolve, reject } = Promise.withResolvers<number>();
-      const call = request(`${plane.endpoint}/api/v1/nodes/${name}`, {
-        method: 'PATCH',
-        ca: plane.ca,
-        agent: false,
-        headers: {
-          authorization: `Bearer ${token}`,
-          'content-type': 'application/merge-patch+json',
-        },
-      });
-      call.on('error', reject).on('response', (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
-      call.end(JSON.stringify(body));
-      return promise;
-    };
+    const patch = async (name: string, body: unknown): Promise<number> =>
+      (await plane.ask('PATCH', `/api/v1/nodes/${name}`, body, token)).status;
     // The API server takes a moment to know a policy.
     await vi.waitFor(async () => expect(await patch('other', annotate(UPDATE))).toBe(403), WAIT);
     expect(await patch('mine', annotate(UPDATE))).toBe(200);

@@ -19,18 +19,6 @@ const IMAGE = 'registry.example/none:1';
 
 const Token = v.object({ status: v.object({ token: v.string() }) });
 
-/** Fails unless the API server takes the call. */
-export async function must(
-  plane: ControlPlane,
-  method: string,
-  where: string,
-  body?: unknown,
-): Promise<string> {
-  const answer = await plane.ask(method, where, body);
-  if (answer.status < 300) return answer.body;
-  throw new Error(`${method} ${where}: ${answer.status} ${answer.body}`);
-}
-
 /** A machine in the cluster: its Node, the real agent as a process, and a stand-in for init with a partition. */
 export class TestMachine implements AsyncDisposable {
   readonly name: string;
@@ -47,7 +35,7 @@ export class TestMachine implements AsyncDisposable {
   static async start(plane: ControlPlane, name: string): Promise<TestMachine> {
     const init = await FakeInit.start();
     const machine = new TestMachine(plane, name, init);
-    await must(plane, 'POST', '/api/v1/nodes', { metadata: { name } });
+    await plane.must('POST', '/api/v1/nodes', { metadata: { name } });
     await machine.#makeAccount();
     init.put(1, 'running');
     return machine;
@@ -56,7 +44,7 @@ export class TestMachine implements AsyncDisposable {
   /** Writes the token of a pod on this node, as kubelet does. */
   async #makeAccount(): Promise<void> {
     const pod = `update-${this.name}`;
-    await must(this.#plane, 'POST', '/api/v1/namespaces/kube-system/pods', {
+    await this.#plane.must('POST', '/api/v1/namespaces/kube-system/pods', {
       metadata: { name: pod },
       spec: {
         nodeName: this.name,
@@ -66,7 +54,7 @@ export class TestMachine implements AsyncDisposable {
     });
     const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: pod };
     const request = { spec: { boundObjectRef, expirationSeconds: 3600 } };
-    const body = await must(this.#plane, 'POST', ACCOUNT, request);
+    const body = await this.#plane.must('POST', ACCOUNT, request);
     const { token } = v.parse(v.pipe(v.string(), v.parseJson(), Token), body).status;
     writeFileSync(this.init.at('account/token'), token);
     writeFileSync(this.init.at('account/ca.crt'), this.#plane.ca);
@@ -113,13 +101,13 @@ export class TestMachine implements AsyncDisposable {
   }
 
   async node(): Promise<NodeView> {
-    const text = await must(this.#plane, 'GET', `/api/v1/nodes/${this.name}`);
+    const text = await this.#plane.must('GET', `/api/v1/nodes/${this.name}`);
     const object: unknown = JSON.parse(text);
     return nodeView(object);
   }
 
   async annotate(annotations: Readonly<Record<string, string | null>>): Promise<void> {
-    await must(this.#plane, 'PATCH', `/api/v1/nodes/${this.name}`, { metadata: { annotations } });
+    await this.#plane.must('PATCH', `/api/v1/nodes/${this.name}`, { metadata: { annotations } });
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { createLogger } from '@kios/agent';
 import * as v from 'valibot';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
   ENTRIES,
@@ -90,6 +90,13 @@ describe('the partition', () => {
     setImmediate(() => (init.refusal = undefined));
     await using esp = await opened;
     expect([init.isMounted, esp.at('')]).toEqual([true, init.at('esp')]);
+  });
+
+  it('is not waited for beyond two minutes, however long init holds a refusal back', async () => {
+    init.refusal = { code: 'KIOS_INIT_SLOTS_BUSY', cause: 'c' };
+    const clock = vi.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValue(121_000);
+    await expect(Esp.open(init.place, signal)).rejects.toThrow(/busy with another connection/);
+    clock.mockRestore();
   });
 
   it('is not opened without init’s socket, or where the pod does not see the mount', async () => {

@@ -5,12 +5,14 @@ import { createLogger } from '@kios/agent';
 import { SlotsState } from '@kios/node-state';
 import {
   type Annotations,
+  formatTurn,
   formatUpdate,
   type NodePatch,
   type NodeView,
   parseUpdate,
   REQUESTS,
   RETRY,
+  TURN,
   UPDATE,
   updateIn,
 } from '@kios/node-turn';
@@ -36,6 +38,8 @@ class SmallCluster implements ClusterPort {
   annotations: Record<string, string> = {};
   server = 'v1.36.1';
   isAway = false;
+  /** Somebody else has changed the Node since it was read. */
+  hasChanged = false;
 
   #reach(): void {
     if (this.isAway) throw new UpdateError('KIOS_UPDATE_API', 'reach it');
@@ -50,6 +54,7 @@ class SmallCluster implements ClusterPort {
 
   write({ annotations }: NodePatch): Promise<boolean> {
     this.#reach();
+    if (this.hasChanged) return Promise.resolve(false);
     for (const [key, value] of Object.entries(annotations))
       if (value === null) delete this.annotations[key];
       else this.annotations[key] = value;
@@ -188,6 +193,37 @@ describe('a node that is to run another system', () => {
     expect(init.names(ENTRIES)).toEqual(['kios-0001.conf']);
     expect(asked()).toBeUndefined();
     expect(await keeper.next()).toBe('rest');
+  });
+
+  it.each([
+    ['the running system', () => record(digestOf('running'), 7)],
+    ['a third one', () => record('b'.repeat(64), 9)],
+  ])('leaves what the machine stops to boot into, when %s is wanted', async (_, wanted) => {
+    await (await start()).next();
+    cluster.annotations[TURN] = formatTurn({
+      v: 1,
+      action: 'reboot',
+      request: JSON.stringify({ update: NEW }),
+      phase: 'stopping',
+      since: new Date(0).toISOString(),
+      cordoned: true,
+      bootId: boot,
+    });
+    const keeper = await start(wanted());
+    expect(await keeper.next()).toBe('pause');
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf', 'kios-0002+3-0.conf']);
+  });
+
+  it.each([
+    ['the running system', () => record(digestOf('running'), 7)],
+    ['a third one', () => record('b'.repeat(64), 9)],
+  ])('changes no medium before the request is taken back, when %s is wanted', async (_, wanted) => {
+    await (await start()).next();
+    cluster.annotations[REQUESTS.reboot] = JSON.stringify({ update: NEW });
+    cluster.hasChanged = true;
+    const keeper = await start(wanted());
+    expect(await keeper.next()).toBe('pause');
+    expect(init.names(ENTRIES)).toEqual(['kios-0001.conf', 'kios-0002+3-0.conf']);
   });
 
   it('does not touch the medium when the kubelet does not fit', async () => {

@@ -3,11 +3,11 @@ import path from 'node:path';
 
 import { STATE } from '@kios/node-state';
 import { REQUESTS, RETRY, UPDATE } from '@kios/node-turn';
+import { readExample } from '@kios/testkit/control-plane';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
 import { FLAGS, toSettings } from '../../src/core/settings/settings.ts';
-import { readManifest } from '../support/manifest.ts';
 
 const repository = path.resolve(import.meta.dirname, '../../../..');
 const { version } = v.parse(
@@ -15,7 +15,7 @@ const { version } = v.parse(
   JSON.parse(readFileSync(path.join(repository, 'version.json'), 'utf8')),
 );
 
-const objects = readManifest();
+const objects = readExample('update');
 const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
 
 const Container = v.object({

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
@@ -83,10 +82,7 @@ export async function makeErofs(request: ErofsRequest): Promise<string> {
       // Layers of several images hold the same files; hard links keep one copy on disk and in the page cache.
       const links = twins(tree, prints);
       const parts = { touched: TOUCHED, untouched: UNTOUCHED, scratch: into, mkfs, hints, links };
-      await writeFile(
-        path.join(into, name),
-        await makeMixedRoot({ tree, time, files: touched, ...parts }),
-      );
+      await makeMixedRoot(path.join(into, name), { tree, time, files: touched, ...parts });
     }),
   );
   return path.join(dir, name);

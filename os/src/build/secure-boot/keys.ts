@@ -94,7 +94,7 @@ async function readPair(folder: string, role: Role): Promise<KeyPair> {
   });
 }
 
-/** Writes a file that only its owner reads, to the disk. */
+/** Writes a file that is not there yet, to the disk. */
 async function write(file: string, text: string, mode: number): Promise<void> {
   await using handle = await open(file, 'wx', mode);
   await handle.writeFile(text);

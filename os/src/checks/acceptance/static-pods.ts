@@ -132,8 +132,14 @@ const unlike = (facts: HostFacts, pods: readonly ShippedPod[], isCleared: boolea
 
 type NodeSubject = Pick<Subject, 'kubectl' | 'nodeName' | 'lookAtHost'>;
 
-/** The host is asked besides the API server, which may still show a boot before. */
-async function checkStaticPods(subject: NodeSubject, isCleared: boolean): Promise<string> {
+/**
+ * Demands that every shipped pod runs or has ended well. The host is asked besides the API server, which may still show
+ * a boot before. `isCleared` is for a node whose disk was full.
+ */
+export async function checkStaticPods(
+  subject: NodeSubject,
+  { isCleared = false } = {},
+): Promise<string> {
   const pods = await shippedPods();
   const staying = pods.filter(({ ends }) => !ends);
   const faults: string[] = [];
@@ -143,19 +149,11 @@ async function checkStaticPods(subject: NodeSubject, isCleared: boolean): Promis
   return `${staying.length} run, ${pods.length - staying.length} ended`;
 }
 
-export const STATIC_PODS_RUN: Assertion<NodeSubject> = {
-  name: 'every static pod of the image runs with all its containers, or has ended well by design',
-  check: (subject) => checkStaticPods(subject, false),
-};
-
-/** The same claim for a node whose disk was full. */
-export const STATIC_PODS_RUN_AFTER_PRESSURE: Assertion<NodeSubject> = {
-  name: STATIC_PODS_RUN.name,
-  check: (subject) => checkStaticPods(subject, true),
-};
-
 export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
-  STATIC_PODS_RUN,
+  {
+    name: 'every static pod of the image runs with all its containers, or has ended well by design',
+    check: (subject) => checkStaticPods(subject),
+  },
   {
     name: 'when bootstrap set the host name, every static pod kept its UID, its sandbox and its containers',
     check: async ({ kubectl, machine, lookAtHost }) => {

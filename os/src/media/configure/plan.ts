@@ -41,7 +41,7 @@ export interface Wanted {
   /** Settings of the kernel; without any there is no file. */
   readonly sysctls: { readonly text: Buffer | undefined } | undefined;
   /** All modules of the kernel, as a file system. */
-  readonly modules: Buffer | undefined;
+  readonly modules: FileContent | undefined;
 }
 
 /** Words for the kernel command line; without any there is neither file. */

@@ -8,6 +8,7 @@ import { PI_FILES } from '../../build/image/boot-file.ts';
 import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
+import { fileSha256 } from '../../workstation/digest.ts';
 import { type Progress, silent } from '../../workstation/progress.ts';
 import { describeNetworkText } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
@@ -119,12 +120,12 @@ const describeBoardLine: Describer = async (content) => {
   return Promise.resolve(added.length === 0 ? what : `${what}, with ${added.join(' ')}`);
 };
 
-const describeModules =
-  (efi: () => Promise<Buffer | undefined>): Describer =>
-  async (content) => {
-    const fault = foreignModules(content, await efi());
-    return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
-  };
+async function describeModules(file: string, { efi }: Pick<Medium, 'efi'>): Promise<string> {
+  // The digest first: reading the EFI file replaces the copy of the modules.
+  const sha256 = await fileSha256(file);
+  const fault = foreignModules(sha256, await efi());
+  return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
+}
 
 function describerOf(name: string, names: readonly string[]): Describer {
   if (name === PI_FILES.commandLine) return describeBoardLine;
@@ -157,8 +158,8 @@ async function describeFile(
 ): Promise<string> {
   if (path.posix.dirname(name) === IMAGES)
     return `images: ${(await imagesOf(file, medium, silent)).join(', ')}`;
-  const describer = name === MODULES ? describeModules(medium.efi) : describerOf(name, names);
-  return describer(await readFile(file), progress);
+  if (name === MODULES) return describeModules(file, medium);
+  return describerOf(name, names)(await readFile(file), progress);
 }
 
 /** Describes every file that people put on a medium. A secret is in no description. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -8,6 +8,7 @@ import { isMap, parseDocument } from 'yaml';
 import { makeAddon } from '../../build/image/stub.ts';
 import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
 import { shippedName } from '../../build/manifests/read.ts';
+import { fileSha256 } from '../../workstation/digest.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { refuseFaults } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
@@ -15,7 +16,7 @@ import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arg
 import { nameOnly, withName } from './document.ts';
 import { type ArchivePlace, readArchives } from './images.ts';
 import { foreignModules } from './modules.ts';
-import type { Wanted, WantedArguments } from './plan.ts';
+import type { FileContent, Wanted, WantedArguments } from './plan.ts';
 
 /** What the command line asks for. */
 export interface ConfigureRequest {
@@ -57,10 +58,13 @@ const refuse = (doing: string, remedy: string, cause?: unknown): KiosError =>
     ...(cause === undefined ? {} : { cause }),
   });
 
-const readGiven = (file: string): Promise<Buffer> =>
-  readFile(file).catch((cause: unknown) => {
+const unreadable =
+  (file: string) =>
+  (cause: unknown): never => {
     throw refuse(`read ${file}`, 'Name a file that you may read.', cause);
-  });
+  };
+
+const readGiven = (file: string): Promise<Buffer> => readFile(file).catch(unreadable(file));
 
 /** The document, and the name that messages have for it. */
 interface Given {
@@ -184,16 +188,16 @@ function readSettings(settings: readonly string[]): Wanted['sysctls'] {
   return { text: rows.length === 0 ? undefined : Buffer.from(text) };
 }
 
-/** Reads modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
-async function readModules(file: string, efi: Medium['efi']): Promise<Buffer> {
-  const content = await readGiven(file);
-  const fault = foreignModules(content, await efi());
+/** Takes modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
+async function readModules(file: string, efi: Medium['efi']): Promise<FileContent> {
+  const { size: bytes } = await stat(file).catch(unreadable(file));
+  const fault = foreignModules(await fileSha256(file).catch(unreadable(file)), await efi());
   if (fault !== undefined)
     throw refuse(
       `use ${file} on this medium: ${fault}`,
       'Take the modules.erofs that ./kios build wrote beside the image that was flashed.',
     );
-  return content;
+  return { file: path.resolve(file), bytes };
 }
 
 /** Reads and checks all that the command line names, before anything is written. */

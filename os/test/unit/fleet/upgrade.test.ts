@@ -67,19 +67,26 @@ describe('how a node stands to an order', () => {
     expect(standingOf(view(says), 'o')).toEqual({ tag, says: words }),
   );
 
-  it('has failed when nobody said how it ended', () => {
+  it.each([
+    ['has failed when nobody said how it ended', DIGEST, 'failed', 'nobody has said'],
+    [
+      'is open when nobody said how the system before ended',
+      'a'.repeat(64),
+      'open',
+      'kiOS 0.2.0 is staged: waits for its turn',
+    ],
+  ])('%s', (_, digest, tag, says) => {
     const turn = formatTurn({
       v: 1,
       action: 'reboot',
-      request: '',
+      request: JSON.stringify({ update: digest }),
       phase: 'failed',
       since: '2026-11-28T10:00:00.000Z',
       cordoned: false,
       isUnjudged: true,
       message: 'nobody has said',
     });
-    const standing = standingOf(view(update(), { [TURN]: turn }), 'o');
-    expect(standing).toEqual({ tag: 'failed', says: 'nobody has said' });
+    expect(standingOf(view(update(), { [TURN]: turn }), 'o')).toEqual({ tag, says });
   });
 
   it('says for what its turn waits', () => {

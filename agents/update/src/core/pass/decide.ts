@@ -26,7 +26,10 @@ export interface Seen {
 /** `ask`: the system is on the medium. `unstage`: what is on the medium is not wanted any more. */
 type Wanted = 'rest' | 'stage' | 'unstage' | 'ask';
 
-/** What was done. `forgive`: failures were forgotten. `pause`: the medium is spared after what failed. */
+/**
+ * What was done. `forgive`: failures were forgotten. `pause`: the medium is spared, after what failed or because the
+ * machine may be about to boot into what is staged.
+ */
 export type Act = Wanted | 'forgive' | 'pause';
 
 export interface Decision {

@@ -56,6 +56,16 @@ export function withdraw(annotations: Annotations): Changes {
 }
 
 /**
+ * Whether the machine stops to boot into a system: what is staged must stay, or that system would seem to have failed.
+ */
+export function isStopping(annotations: Annotations, bootId: string): boolean {
+  const turn = activeTurn(annotations[TURN]);
+  return (
+    turn?.phase === 'stopping' && turn.bootId === bootId && updateIn(turn.request) !== undefined
+  );
+}
+
+/**
  * Returns the system that the turn of this node was for, if the machine has booted since: when another one runs, the
  * machine came back.
  */

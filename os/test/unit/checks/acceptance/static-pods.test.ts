@@ -8,8 +8,8 @@ import type { ContainerFacts } from '../../../../guest/src/container-facts.ts';
 import type { Subject } from '../../../../src/checks/acceptance/assertion.ts';
 import { shippedPods } from '../../../../src/checks/acceptance/shipped-pods.ts';
 import {
+  checkStaticPods,
   STATIC_POD_ASSERTIONS,
-  STATIC_PODS_RUN_AFTER_PRESSURE,
   staticContainers,
 } from '../../../../src/checks/acceptance/static-pods.ts';
 
@@ -129,7 +129,7 @@ describe('kubelet removed the containers of the pod that had ended', () => {
   it('counts as ended after pressure of the disk only', async () => {
     const subject = await node(cleared);
     await expect(running?.(subject)).rejects.toThrow('cni/install has not ended with 0');
-    expect(await STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).toBe('4 run, 1 ended');
+    expect(await checkStaticPods(subject, { isCleared: true })).toBe('4 run, 1 ended');
   });
 
   it.each([
@@ -137,12 +137,12 @@ describe('kubelet removed the containers of the pod that had ended', () => {
     ['render', { state: 'running' }, 'chrony/render has not ended with 0'],
   ] as const)('does not excuse %s with %j', async (name, more, message) => {
     const subject = await node(change(name, more));
-    await expect(STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).rejects.toThrow(message);
+    await expect(checkStaticPods(subject, { isCleared: true })).rejects.toThrow(message);
   });
 
   it('does not excuse a container that stays', async () => {
     const subject = await node(healthy().filter(({ name }) => name !== 'chronyd'), healthy(), healthy()); // prettier-ignore
-    await expect(STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).rejects.toThrow('chronyd does not');
+    await expect(checkStaticPods(subject, { isCleared: true })).rejects.toThrow('chronyd does not');
   });
 });
 

@@ -35,7 +35,7 @@ describe('the plan for a medium', () => {
       images: new Map([['app.tar', { file: '/app.tar', bytes: 1 }]]),
       arguments: { text: a, addon: b },
       sysctls: { text: a },
-      modules: b,
+      modules: { file: '/modules.erofs', bytes: 1 },
     };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
       'kios/images/app.tar',

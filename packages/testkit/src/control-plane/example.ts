@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import type { ControlPlane } from '@kios/testkit/control-plane';
 import * as v from 'valibot';
 import { parseAllDocuments } from 'yaml';
+
+import type { ControlPlane } from './control-plane.ts';
 
 const repository = path.resolve(import.meta.dirname, '../../../..');
 
@@ -12,11 +13,11 @@ const Named = v.looseObject({
   kind: v.string(),
   metadata: v.looseObject({ name: v.string(), namespace: v.optional(v.string()) }),
 });
-export type Named = v.InferOutput<typeof Named>;
+type Named = v.InferOutput<typeof Named>;
 
-/** The objects of examples/lifecycle/lifecycle.yaml. */
-export const readManifest = (): readonly Named[] => {
-  const text = readFileSync(path.join(repository, 'examples/lifecycle/lifecycle.yaml'), 'utf8');
+/** Returns the objects of `examples/NAME/NAME.yaml`. */
+export const readExample = (name: string): readonly Named[] => {
+  const text = readFileSync(path.join(repository, `examples/${name}/${name}.yaml`), 'utf8');
   return parseAllDocuments(text).map((document) => v.parse(Named, document.toJS()));
 };
 
@@ -31,8 +32,8 @@ function pathOf({ apiVersion, kind, metadata: { namespace } }: Named): string {
 }
 
 /** Creates the objects, except what only controllers act on. The namespace comes a moment after the API server. */
-export async function applyManifest(plane: ControlPlane): Promise<void> {
-  for (const object of readManifest().filter(({ kind }) => kind !== 'DaemonSet'))
+export async function applyExample(plane: ControlPlane, name: string): Promise<void> {
+  for (const object of readExample(name).filter(({ kind }) => kind !== 'DaemonSet'))
     for (let tries = 0; ; tries++) {
       const { status, body } = await plane.ask('POST', pathOf(object), object);
       if (status === 201) break;

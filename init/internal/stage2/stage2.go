@@ -158,6 +158,7 @@ func (h *host) boot() error {
 	h.identify()
 	seeds := h.mountSeeds(drivers)
 	h.versions.seeded = seeds
+	h.loadNetworkCards(seeds)
 	h.prepareKubelet()
 	select {
 	case <-seeds:

@@ -22,6 +22,7 @@ export async function sampleRoot(): Promise<Tree> {
       allModules: modules,
       early: { table: '', beforeRoot: [] },
       requests: '',
+      network: '',
       origin,
     },
     programs: new Map(),

@@ -89,6 +89,7 @@ function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<
   tree.text('/lib/kios/modules.sha256', `${modulesSha256}\n`, kios);
   tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
   tree.text('/lib/kios/module-requests', kernel.requests, kernel.origin);
+  tree.text('/lib/kios/network-table', kernel.network, kernel.origin);
   if (kernel.layout !== undefined)
     tree.text('/lib/kios/kernel-layout.json', kernel.layout, kernel.origin);
   return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { parseModuleIndex, planEarlyModules } from '../../../../src/build/kernel/early-modules.ts';
+import { planEarlyModules } from '../../../../src/build/kernel/early-modules.ts';
+import { parseModuleIndex } from '../../../../src/build/kernel/module-index.ts';
 
 const DEP = `kernel/fs/overlayfs/overlay.ko:
 kernel/fs/erofs/erofs.ko: kernel/lib/libcrc32c.ko kernel/fs/netfs/netfs.ko

@@ -34,7 +34,10 @@ function* numberFaults(number: unknown): Faults {
 /** Yields what keeps a pod from ending in its place. */
 export function* priorityFaults({ spec }: Pod): Faults {
   const [name, number] = [text(spec['priorityClassName']), spec['priority']];
-  if (name === '') return yield* numberFaults(number);
+  if (name === '') {
+    yield* numberFaults(number);
+    return;
+  }
   const own = CLASSES[name];
   if (own === undefined || number === own) return;
   yield {

@@ -28,7 +28,7 @@ import {
   wearingOut,
 } from '../support/faults/faulty-pods.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
-import { Switchboard } from '../support/faults/switchboard.ts';
+import { OLDER_RELEASE, Switchboard } from '../support/faults/switchboard.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { announceServer } from '../support/relay/announce-server.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
@@ -209,6 +209,12 @@ await describeRecorded('faults', () => {
       const since = await switchboard.set('small');
       const { remedy } = await expectFault('KIOS_FAULT_MTU', since);
       expect(remedy).toContain('MTU');
+    });
+
+    it('says that its kubelet is too new for the cluster', { timeout: STEP_MS }, async () => {
+      const since = await switchboard.set('impostor');
+      const { cause } = await expectFault('KIOS_FAULT_VERSION_SKEW', since);
+      expect(cause).toContain(OLDER_RELEASE);
     });
 
     it('says that its token is dead', { timeout: STEP_MS }, async () => {

@@ -23,8 +23,8 @@ export class BareSegment implements AsyncDisposable {
   }
 
   /**
-   * Starts a DHCP server, which grants the node its address, and names a name server that nobody is yet. Further options
-   * are of dnsmasq's form.
+   * Starts a DHCP server, which grants the node its address, and names a name server that nobody is yet. Further
+   * options are of dnsmasq's form.
    */
   async lease(...options: readonly string[]): Promise<void> {
     await startDnsmasq(this.border.netns, {

@@ -1,8 +1,8 @@
 import { type Faults, type Pod, text } from './view.ts';
 
 /**
- * Rules of the order in which kubelet ends pods when the machine stops. It goes by the number alone, which an API server
- * derives from the class and kubelet does not; the API server refuses to show a pod whose number is another one.
+ * Rules of the order in which kubelet ends pods when the machine stops. It goes by the number alone, which an API
+ * server derives from the class and kubelet does not; the API server refuses to show a pod whose number is another one.
  */
 
 /** Numbers of the classes that every cluster has: k8s.io/kubernetes/pkg/apis/scheduling. */

@@ -30,6 +30,10 @@ type Evidence struct {
 	Record *Record // nil when there is none
 	Status int     // the bits of the watchdog's WDIOC_GETBOOTSTATUS
 	Panic  []string
+	// WordsLost says that this machine keeps no words of a kernel, so that none of a panic proves nothing.
+	WordsLost bool
+	// WatchdogSilent says that the watchdog's status never tells of a reset by it.
+	WatchdogSilent bool
 }
 
 // End is what follows from the evidence.
@@ -59,9 +63,9 @@ func Explain(e Evidence) End {
 	case r == nil:
 		return End{Reason: Unknown}
 	case r.State == Stopping:
-		return ended(Interrupted, r.Action, lost(e.Status)+during(r))
+		return ended(Interrupted, r.Action, e.lost()+during(r))
 	}
-	return ended(Cut, "", lost(e.Status))
+	return ended(Cut, "", e.lost())
 }
 
 // NeedsWords reports whether the kernel's last words may say more than the rest of the evidence.
@@ -96,14 +100,22 @@ func during(r *Record) string {
 	return fmt.Sprintf(" during an ordered %s", r.Action)
 }
 
-// lost says what a watchdog's status tells about the machine, if anything.
-func lost(status int) string {
+// lost says what a watchdog's status tells about the machine, if anything, and otherwise what may have been.
+func (e Evidence) lost() string {
 	for _, sign := range signs {
-		if status&sign.bit != 0 {
+		if e.Status&sign.bit != 0 {
 			return sign.why
 		}
 	}
-	return "power was lost, or the machine was reset from outside"
+	causes := []string{"power was lost", "the machine was reset from outside"}
+	if e.WatchdogSilent {
+		causes = append(causes, "its watchdog reset it")
+	}
+	if e.WordsLost {
+		causes = append(causes, "its kernel panicked")
+	}
+	last := len(causes) - 1
+	return strings.Join(causes[:last], ", ") + ", or " + causes[last]
 }
 
 var signs = []struct {

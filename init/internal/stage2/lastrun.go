@@ -96,9 +96,9 @@ func (h *host) recordFault(err error) {
 
 // tellLastRun says why the run before ended.
 func (h *host) tellLastRun() {
-	evidence := lastrun.Evidence{Record: h.life.previous}
+	evidence := lastrun.Evidence{Record: h.life.previous, WordsLost: lastrun.WordsLost(lastrun.Backend)}
 	if device := h.life.device; device != nil {
-		evidence.Status = device.BootStatus
+		evidence.Status, evidence.WatchdogSilent = device.BootStatus, device.IsSilent()
 	}
 	if !evidence.NeedsWords() {
 		if evidence.Record != nil {

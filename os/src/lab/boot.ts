@@ -33,6 +33,7 @@ export interface BootOptions extends Pick<
   | 'rtc'
   | 'devices'
   | 'startFrom'
+  | 'lockedDisk'
   | 'writeLog'
 > {
   readonly accelerator: Accelerator;

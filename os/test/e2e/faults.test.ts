@@ -13,7 +13,7 @@ import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import { findDataPartition } from '../../src/lab/qemu/data-partition.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
 import type { Seed } from '../../src/lab/qemu/seed.ts';
-import { seedFor } from '../../src/lab/seed-document.ts';
+import { type SeedFile, seedFor } from '../../src/lab/seed-document.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { BareSegment } from '../support/faults/bare-segment.ts';
@@ -25,9 +25,10 @@ import {
   TAKES_MEMORY,
   TAKES_NETWORK,
   TAKES_PROCESSES,
+  wearingOut,
 } from '../support/faults/faulty-pods.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
-import { Switchboard } from '../support/faults/switchboard.ts';
+import { OLDER_RELEASE, Switchboard } from '../support/faults/switchboard.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { announceServer } from '../support/relay/announce-server.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
@@ -54,13 +55,14 @@ const YEARS_MS = 2 * 366 * 24 * 3_600_000;
 const Secret = v.object({ type: v.string(), data: v.record(v.string(), v.string()) });
 
 /** A document that joins no cluster. */
-const alone = (kubelet: object = {}): Seed => ({
+const alone = (kubelet: object = {}, files: readonly SeedFile[] = []): Seed => ({
   'meta-data': 'instance-id: i-1\n',
   'user-data': stringify({
     apiVersion: 'kios.dev/v1',
     kind: 'NodeBootstrap',
     node: { name: NODE },
     kubelet: { config: kubelet },
+    ...(files.length === 0 ? {} : { files }),
   }),
 });
 
@@ -209,6 +211,12 @@ await describeRecorded('faults', () => {
       expect(remedy).toContain('MTU');
     });
 
+    it('says that its kubelet is too new for the cluster', { timeout: STEP_MS }, async () => {
+      const since = await switchboard.set('impostor');
+      const { cause } = await expectFault('KIOS_FAULT_VERSION_SKEW', since);
+      expect(cause).toContain(OLDER_RELEASE);
+    });
+
     it('says that its token is dead', { timeout: STEP_MS }, async () => {
       const since = await switchboard.set('through');
       const { remedy } = await expectFault(
@@ -333,6 +341,7 @@ await describeRecorded('faults', () => {
     let segment: BareSegment;
     let started: number;
     let bound: number;
+    let pluggedIn: number;
 
     beforeAll(async () => {
       segment = await BareSegment.open();
@@ -340,7 +349,7 @@ await describeRecorded('faults', () => {
       await boot({
         tap: { device: await segment.border.tap() },
         netns: segment.border.netns.name,
-        seed: alone(),
+        seed: alone({}, [wearingOut()]),
       });
       started = await reader.boots();
     }, BOOT_MS);
@@ -392,9 +401,14 @@ await describeRecorded('faults', () => {
       await setLink(false);
       const { cause } = await expectFault('KIOS_FAULT_NO_CARRIER', since);
       expect(cause).toMatch(/nothing is connected/);
-      const over = Date.now();
+      pluggedIn = Date.now();
       await setLink(true);
-      await reader.tellsEnd('KIOS_FAULT_NO_CARRIER', over);
+      await reader.tellsEnd('KIOS_FAULT_NO_CARRIER', pluggedIn);
+    });
+
+    it('says that its disk, which is in use, is worn out', { timeout: STEP_MS }, async () => {
+      const { cause } = await expectFault('KIOS_FAULT_DATA_DAMAGED', pluggedIn);
+      expect(cause).toMatch(/\/dev\/vda2/);
     });
   });
 
@@ -445,6 +459,24 @@ await describeRecorded('faults', () => {
     it('says so, and where', { timeout: STEP_MS }, async () => {
       const { cause } = await expectFault('KIOS_INIT_DATA', started);
       expect(cause).toMatch(/\/dev\/vda/);
+    });
+  });
+
+  describe('a node whose card is locked', () => {
+    let started: number;
+
+    beforeAll(async () => {
+      await machine.create(lab.image);
+      await boot({ lockedDisk: true, seed: alone() });
+      started = await reader.boots();
+    }, BOOT_MS);
+    afterAll(turnOff, 120_000);
+
+    it('says that its medium refuses to be written', { timeout: STEP_MS }, async () => {
+      const { cause, remedy } = await expectFault('KIOS_FAULT_READ_ONLY', started);
+      // The seed's disk refuses it too.
+      expect(cause).toMatch(/write to vda:/);
+      expect(remedy).toMatch(/lock/);
     });
   });
 });

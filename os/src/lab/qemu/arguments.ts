@@ -43,6 +43,8 @@ export interface MachineSpec {
   readonly seed: boolean;
   /** The machine's own UUID (SMBIOS), of which it makes the name of a node that has no other. */
   readonly uuid: string;
+  /** The first disk refuses to be written, as a card does whose lock is closed. */
+  readonly lockedDisk?: boolean;
   /** An empty file, in which QEMU records each write to the first disk in its order (blklogwrites). */
   readonly writeLog?: string;
   /** Files of further disks. Their kernel names come after the first disk's and before the seed's. */
@@ -96,6 +98,8 @@ export const SCSI = 'scsi';
 /** Disks lose what was not written out when QEMU is killed, which no test does to a machine that it starts again. */
 const WRITABLE = ',cache=unsafe,discard=unmap';
 
+const READ_ONLY = ',readonly=on';
+
 const drive = (file: string, index: number, options = ''): string[] => [
   `-drive if=none,id=disk${index},format=raw,file=${file}${options}`,
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
@@ -108,9 +112,11 @@ const loggedDrive = (log: string): string[] => [
 ];
 
 /** Firmware starts the first of these. */
-const startDrive = ({ startFrom: medium, writeLog }: MachineSpec): string[] => {
-  if (medium === undefined)
-    return writeLog === undefined ? drive(FILES.disk, 0, WRITABLE) : loggedDrive(writeLog);
+const startDrive = ({ startFrom: medium, writeLog, lockedDisk }: MachineSpec): string[] => {
+  if (medium === undefined) {
+    if (writeLog !== undefined) return loggedDrive(writeLog);
+    return drive(FILES.disk, 0, lockedDisk === true ? READ_ONLY : WRITABLE);
+  }
   if ('cd' in medium)
     return [
       `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
@@ -230,7 +236,7 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     ...firmwareFlags(spec),
     ...startDrive(spec),
     ...(spec.disks ?? []).flatMap(furtherDisk),
-    ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
+    ...(spec.seed ? drive(FILES.seed, 1, READ_ONLY) : []),
     ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),
     ...(spec.quietCard === true
       ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']

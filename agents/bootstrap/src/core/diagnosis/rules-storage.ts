@@ -42,10 +42,13 @@ function namesDisk(text: string, disk: string): boolean {
   return new RegExp(String.raw`/dev/${disk}(?:${partition})?\b`).test(text);
 }
 
-/** Returns the write protection of the disk that has the state. Others may have it: a seed's, a CD. */
+/**
+ * Returns the write protection of the disk that has the state. Others may have it: a seed's, a CD. A disk that gets it
+ * while its file system is mounted leaves that writable by name.
+ */
 function protectionFault(signs: Signs): Finding | undefined {
   const { protectedDisks, disk } = signs;
-  const where = dataFault(signs)?.cause ?? (disk?.isReadOnly === true ? disk.device : '');
+  const where = dataFault(signs)?.cause ?? disk?.device ?? '';
   const found = protectedDisks.filter((name) => namesDisk(where, name));
   if (found.length === 0) return undefined;
   return {

@@ -142,6 +142,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
   ['no inodes', disk({ freeInodes: 0 }), 'KIOS_FAULT_DISK_FULL', /0 % of its inodes/],
   ['a damaged file system', disk({ errors: 3 }), 'KIOS_FAULT_DATA_DAMAGED', /3 faults/],
   ['one that became read-only', disk({ isReadOnly: true }), 'KIOS_FAULT_DATA_DAMAGED', /read-only/],
+  [
+    'a disk that became write-protected while it is used',
+    { ...disk({}), protectedDisks: ['vda', 'vdb'] },
+    'KIOS_FAULT_READ_ONLY',
+    /write to vda:/,
+  ],
   ['a partition that does not mount', failed('KIOS_INIT_DATA'), 'KIOS_INIT_DATA', /do it/],
   ['a second kiOS disk', failed('KIOS_INIT_DATA_TWICE'), 'KIOS_INIT_DATA_TWICE', /do it/],
   [
@@ -152,6 +158,15 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     },
     'KIOS_FAULT_READ_ONLY',
     /write to mmcblk0:/,
+  ],
+  [
+    'a locked card, as the kernel says it',
+    {
+      ...failed('KIOS_INIT_DATA', 'mount /dev/mmcblk0p2: permission denied'),
+      protectedDisks: ['mmcblk0'],
+    },
+    'KIOS_FAULT_READ_ONLY',
+    /write to mmcblk0: the medium/,
   ],
   ['a store that cannot be used', { init: [said('KIOS_INIT_STORE')] }, 'KIOS_INIT_STORE', /do it/],
   [

@@ -94,6 +94,13 @@ it('puts further disks, which firmware does not boot, between the first and the 
   expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
 });
 
+it('locks its first disk only when asked to', () => {
+  const [, , disk] = valueOf(qemuArguments(spec), '-drive');
+  expect(disk).not.toContain('readonly');
+  const [, , locked] = valueOf(qemuArguments({ ...spec, lockedDisk: true }), '-drive');
+  expect(locked).toMatch(/file=disk\.img,readonly=on$/);
+});
+
 it('records the writes to its disk only when asked to', () => {
   expect(qemuArguments(spec).join(' ')).not.toContain('blklogwrites');
   const [, , disk = ''] = valueOf(qemuArguments({ ...spec, writeLog: 'writes.log' }), '-drive');

@@ -165,6 +165,17 @@ describe('merging', () => {
     });
   });
 
+  it.each([
+    ['maxPods: 29', 'maxPods: 58'],
+    ['taints: []', 'registerWithTaints: [{key: a, effect: NoExecute}]'],
+    ['providerID: auto', 'providerID: a'],
+  ])('a later %s of the node replaces the earlier %s of kubelet, not the other way', (node, config) => {
+    const earlier = doc(`kubelet: {config: {podsPerCore: 3, ${config}}}`);
+    const later = doc(`node: {${node}}`);
+    expect(mergeDocuments([earlier, later])?.kubelet?.config).toEqual({ podsPerCore: 3 });
+    expect(mergeDocuments([later, earlier])?.kubelet).toEqual(earlier.kubelet);
+  });
+
   it('an empty list has no document', () => {
     expect(mergeDocuments([])).toBeUndefined();
   });

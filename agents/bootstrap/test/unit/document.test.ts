@@ -113,6 +113,15 @@ describe('a document', () => {
     30_000,
   );
 
+  it('merge keys are carried out, and what comes by them is checked', () => {
+    const config = (many: string): string =>
+      `${HEAD}kubelet: {config: {<<: {maxPods: ${many}}, podsPerCore: 3}}`;
+    expect(doc(config('4').slice(HEAD.length)).kubelet?.config).toEqual({ maxPods: 4, podsPerCore: 3 });
+    expect(messageOf(() => parseDocument('seed', config('many')))).toContain('maxPods: must be a number');
+    expect(messageOf(() => parseYaml('seed', '"<<": {a: 1}'))).toContain('the key << is not allowed');
+    expect(messageOf(() => parseYaml('seed', '<<: {__proto__: 1}'))).toContain('is not allowed');
+  });
+
   it('a bomb of aliases is refused', () => {
     const levels = Array.from(
       { length: 9 },

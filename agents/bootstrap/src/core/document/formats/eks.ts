@@ -5,7 +5,7 @@ import { fieldError } from '../../faults/errors.ts';
 import { mergeMaps } from '../merge.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
-import { isMap, map, text } from '../schema-parts.ts';
+import { anyText, isMap, map, text } from '../schema-parts.ts';
 import { withoutTwins } from '../twins.ts';
 import { unknownFields } from '../unknown-fields.ts';
 import { parseArguments, splitWords } from './command-words.ts';
@@ -37,7 +37,7 @@ const NodeConfig = v.object({
       kubelet: v.optional(
         v.object({
           config: v.optional(map, {}),
-          flags: v.optional(v.array(v.string('must be text'), 'must be a list of texts'), []),
+          flags: v.optional(v.array(anyText, 'must be a list of texts'), []),
           maxPodsExpression: ignored,
         }),
         {},

@@ -173,9 +173,10 @@ export function convertJoinConfiguration(source: string, input: unknown): Parsed
       },
       ...(auth === undefined ? {} : { auth }),
       node: {
-        ...node,
         ...(name === undefined ? {} : { name }),
         ...(taints === undefined ? {} : { taints }),
+        // With kubeadm, too, an argument of kubelet's overrides the field that becomes it.
+        ...node,
       },
     },
     kind: 'JoinConfiguration',

@@ -115,7 +115,10 @@ describe('a MIME document', () => {
 
   it.each([
     ['the headers of cloud-init', `Number-Attachments: 1\n${HEAD}`],
-    ['a header of another program', `X-Made-By: terraform,\n  1.9\n${HEAD.replaceAll('\n', '\r\n')}`],
+    [
+      'a header of another program',
+      `X-Made-By: terraform,\n  1.9\n${HEAD.replaceAll('\n', '\r\n')}`,
+    ],
     ['the line of a mailbox', `From nobody Thu Nov 26 10:00:00 2026\n${HEAD}`],
   ])('behind %s is one', (_what, head) => {
     expect(read(head, YAML, DOCUMENT, END).document.node?.name).toBe('n1');

@@ -94,7 +94,9 @@ describe('several NodeConfigs', () => {
     ['its own config', [['config: {maxPods: 58}'], ['flags: [--max-pods=29]']]],
     ['the config of a later one', [['flags: [--max-pods=29]'], ['config: {maxPods: 58}']]],
   ])('have flags that win over %s', (_whose, parts) => {
-    const { document } = read(mime(...parts.map(([kubelet]) => nodeConfig(`kubelet: {${kubelet}}`))));
+    const { document } = read(
+      mime(...parts.map(([kubelet]) => nodeConfig(`kubelet: {${kubelet}}`))),
+    );
     expect(document.node?.maxPods).toBe(29);
     expect(document.kubelet?.config).toEqual({});
   });

@@ -40,10 +40,7 @@ function read(text: string): Said {
   }
 }
 
-const WHOLE = [
-  { bootstrapToken: TOKEN },
-  { bootstrapToken: OTHER_TOKEN, discoveryToken: TOKEN },
-];
+const WHOLE = [{ bootstrapToken: TOKEN }, { bootstrapToken: OTHER_TOKEN, discoveryToken: TOKEN }];
 
 /** In each secret and right beside it. */
 const placesOf = (line: string): readonly number[] =>
@@ -58,15 +55,18 @@ const isGood = ({ text, auth }: Said): boolean =>
   (auth === undefined || WHOLE.some((whole) => isDeepStrictEqual(whole, auth)));
 
 describe('a line that is torn at a secret', () => {
-  it.each(Object.entries(LINES))('gives its whole tokens or none, and says nothing of them: %s', (_name, line) => {
-    const faults = ENDS.flatMap((end) =>
-      placesOf(line).map((at) => {
-        const text = `${line.slice(0, at)}${end}${line.slice(at)}`;
-        return { text, said: read(text) };
-      }),
-    ).filter(({ said }) => !isGood(said));
-    expect(faults).toEqual([]);
-  });
+  it.each(Object.entries(LINES))(
+    'gives its whole tokens or none, and says nothing of them: %s',
+    (_name, line) => {
+      const faults = ENDS.flatMap((end) =>
+        placesOf(line).map((at) => {
+          const text = `${line.slice(0, at)}${end}${line.slice(at)}`;
+          return { text, said: read(text) };
+        }),
+      ).filter(({ said }) => !isGood(said));
+      expect(faults).toEqual([]);
+    },
+  );
 });
 
 describe('a token that is torn', () => {

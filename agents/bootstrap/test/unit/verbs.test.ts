@@ -173,7 +173,10 @@ describe('check-userdata', () => {
         node: { labels: { team: 'red' } },
       },
     });
-    expect(await reported(clusterApi())).toMatchObject({ report: { verdict: 'joins' }, exitCode: 0 });
+    expect(await reported(clusterApi())).toMatchObject({
+      report: { verdict: 'joins' },
+      exitCode: 0,
+    });
     expect((await check('apiVersion: kios.dev/v1\nkind: NodeBootstrap\n')).verdict).toBe('part');
   });
 

@@ -51,7 +51,9 @@ const describeDocument: Describer = async (content, progress) => {
   const name = value('node', 'name');
   const facts = [
     kind ?? 'empty',
-    complete ? `joins ${value('cluster', 'endpoint') ?? 'a cluster'}` : 'joins no cluster by itself',
+    complete
+      ? `joins ${value('cluster', 'endpoint') ?? 'a cluster'}`
+      : 'joins no cluster by itself',
     ...(name === undefined ? [] : [`named ${name}`]),
   ];
   return facts.join(', ');

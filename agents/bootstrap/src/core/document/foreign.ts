@@ -106,14 +106,8 @@ const HEADERS: readonly Kind[] = [
   kind(/^##\s*template:/, 'a template for cloud-init'),
   kind(/^#!/, 'a script', SCRIPT),
   kind(/^(?:<(?:powershell|script)>|#ps1|rem cmd\b)/i, 'a script for Windows', SCRIPT),
-  kind(
-    /^<\?xml[^>]*>\s*<unattend\b/i,
-    'an answer file of Windows',
-  ),
-  kind(
-    /^(?:#version=\w+|d-i[ \t]+[-\w]+\/)/,
-    'an answer file of an installer',
-  ),
+  kind(/^<\?xml[^>]*>\s*<unattend\b/i, 'an answer file of Windows'),
+  kind(/^(?:#version=\w+|d-i[ \t]+[-\w]+\/)/, 'an answer file of an installer'),
   kind(
     /^\{[\s\S]*"ignition"\s*:/,
     'Ignition',
@@ -158,7 +152,8 @@ function topOf(text: string): Top {
 }
 
 /** Tools of a workstation, and controllers, which make user data of their objects. */
-const TOOLS = /(?:^|\.)(?:eksctl\.io|karpenter\.sh|karpenter\.k8s\.aws|k0sproject\.io|kops\.k8s\.io|kind\.x-k8s\.io|k3d\.io)\//;
+const TOOLS =
+  /(?:^|\.)(?:eksctl\.io|karpenter\.sh|karpenter\.k8s\.aws|k0sproject\.io|kops\.k8s\.io|kind\.x-k8s\.io|k3d\.io)\//;
 
 /** The sections of Container Linux Configs, from which Butane came. */
 const BUTANE = new Set(['passwd', 'storage', 'systemd', 'networkd', 'update', 'locksmith', 'docker', 'etcd', 'flannel']); // prettier-ignore

@@ -102,7 +102,8 @@ export class Walk {
       const [first, ...rest] = [...path, name];
       const at: Path = [first ?? name, ...rest];
       const shape = every ?? (Object.hasOwn(fields, name) ? fields[name] : undefined);
-      const fitting = shape === undefined ? this.#noteUnknown(at, fields) : this.fit(shape, item, at);
+      const fitting =
+        shape === undefined ? this.#noteUnknown(at, fields) : this.fit(shape, item, at);
       if (fitting !== undefined) kept.push([name, fitting]);
     }
     return Object.fromEntries(kept);

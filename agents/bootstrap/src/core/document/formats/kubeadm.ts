@@ -97,12 +97,14 @@ function argumentsOf(input: unknown, walk: Walk): readonly Argument[] {
   if (input === undefined) return [];
   if (isMap(input))
     return Object.entries(input).map(([name, value]): Argument => {
-      if (typeof value !== 'string')
-        walk.wrong([...path, name], 'must be text; put it in quotes');
+      if (typeof value !== 'string') walk.wrong([...path, name], 'must be text; put it in quotes');
       return { name: name.replace(/^--/, ''), value: typeof value === 'string' ? value : '' };
     });
   if (!Array.isArray(input)) {
-    walk.wrong(path, `must be a list of name and value, or a map of texts, and is ${kindOf(input)}`);
+    walk.wrong(
+      path,
+      `must be a list of name and value, or a map of texts, and is ${kindOf(input)}`,
+    );
     return [];
   }
   return input

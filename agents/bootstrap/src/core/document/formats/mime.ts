@@ -14,7 +14,10 @@ const FROM_LINE = /^From [^\r\n]*\r?\n/;
 
 /** Returns whether a text is a MIME document, as launch templates and EKS make them, whatever headers come first. */
 export function isMime(text: string): boolean {
-  const [head = ''] = text.trimStart().replace(FROM_LINE, '').split(/\r?\n[ \t]*\r?\n/, 1);
+  const [head = ''] = text
+    .trimStart()
+    .replace(FROM_LINE, '')
+    .split(/\r?\n[ \t]*\r?\n/, 1);
   if (MIME_HEADER.test(head)) return true;
   const lines = head.split(/\r?\n/);
   return (

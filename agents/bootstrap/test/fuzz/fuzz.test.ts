@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 
 import { Random } from '@kios/bytes/testing';
 import { KiosError } from '@kios/errors';
+import * as v from 'valibot';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { normaliseEndpoint, readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
@@ -34,16 +35,19 @@ const SECRETS = ['4f6d2b8a9c3e7d10', '0a9b8c7d6e5f4a3b', 'secret-word', 'a-token
 
 type Depth = 'refused' | 'partial' | 'complete';
 
-/** Returns the API server of a complete text; that of a kubeconfig is not among the values, which show no secret. */
-function endpointOf(text: string, { values }: Awaited<ReturnType<typeof checkUserData>>): string {
-  const given = values.find(({ path: field }) => field === 'cluster.endpoint')?.value;
-  if (typeof given === 'string') return normaliseEndpoint(given);
+type Checked = Awaited<ReturnType<typeof checkUserData>>;
+const WithEndpoint = v.object({ cluster: v.object({ endpoint: v.string() }) });
+
+/** Returns the API server of a complete text; that of a kubeconfig is not shown, which is a secret. */
+function endpointOf(text: string, { document: shown }: Checked): string {
+  const given = v.safeParse(WithEndpoint, shown);
+  if (given.success) return normaliseEndpoint(given.output.cluster.endpoint);
   const { document } = parseDocument('user-data', text.replace(/^\uFEFF/, ''));
   return readClusterConfig(document, inspectPair)?.endpoint ?? 'https://none.invalid';
 }
 
 /** Checks a file; undefined when it is refused. A fault must not show what authenticates. */
-async function check(file: string): Promise<Awaited<ReturnType<typeof checkUserData>> | undefined> {
+async function check(file: string): Promise<Checked | undefined> {
   try {
     return await checkUserData(file);
   } catch (error) {

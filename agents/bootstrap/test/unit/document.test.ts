@@ -113,6 +113,22 @@ describe('a document', () => {
     30_000,
   );
 
+  it('merge keys are carried out, and what comes by them is checked', () => {
+    const config = (many: string): string =>
+      `${HEAD}kubelet: {config: {<<: {maxPods: ${many}}, podsPerCore: 3}}`;
+    expect(doc(config('4').slice(HEAD.length)).kubelet?.config).toEqual({
+      maxPods: 4,
+      podsPerCore: 3,
+    });
+    expect(messageOf(() => parseDocument('seed', config('many')))).toContain(
+      'maxPods: must be a number',
+    );
+    expect(messageOf(() => parseYaml('seed', '"<<": {a: 1}'))).toContain(
+      'the key << is not allowed',
+    );
+    expect(messageOf(() => parseYaml('seed', '<<: {__proto__: 1}'))).toContain('is not allowed');
+  });
+
   it('a bomb of aliases is refused', () => {
     const levels = Array.from(
       { length: 9 },
@@ -164,6 +180,20 @@ describe('merging', () => {
       node: { labels: { a: '1', b: '2' }, taints: [] },
     });
   });
+
+  it.each([
+    ['maxPods: 29', 'maxPods: 58'],
+    ['taints: []', 'registerWithTaints: [{key: a, effect: NoExecute}]'],
+    ['providerID: auto', 'providerID: a'],
+  ])(
+    'a later %s of the node replaces the earlier %s of kubelet, not the other way',
+    (node, config) => {
+      const earlier = doc(`kubelet: {config: {podsPerCore: 3, ${config}}}`);
+      const later = doc(`node: {${node}}`);
+      expect(mergeDocuments([earlier, later])?.kubelet?.config).toEqual({ podsPerCore: 3 });
+      expect(mergeDocuments([later, earlier])?.kubelet).toEqual(earlier.kubelet);
+    },
+  );
 
   it('an empty list has no document', () => {
     expect(mergeDocuments([])).toBeUndefined();

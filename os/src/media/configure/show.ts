@@ -44,15 +44,18 @@ export interface Shown {
 type Describer = (content: Buffer, progress: Progress) => Promise<string>;
 
 const describeDocument: Describer = async (content, progress) => {
-  const { kind, complete, values } = await checkDocument(progress, DOCUMENT, content);
-  const value = (at: string): string | undefined => {
-    const found = values.find(({ path }) => path === at)?.value;
+  const { kind, complete, document } = await checkDocument(progress, DOCUMENT, content);
+  const value = (section: string, field: string): string | undefined => {
+    const found = record(record(document)[section])[field];
     return typeof found === 'string' ? found : undefined;
   };
+  const name = value('node', 'name');
   const facts = [
     kind ?? 'empty',
-    complete ? `joins ${value('cluster.endpoint') ?? 'a cluster'}` : 'joins no cluster by itself',
-    ...(value('node.name') === undefined ? [] : [`named ${value('node.name')}`]),
+    complete
+      ? `joins ${value('cluster', 'endpoint') ?? 'a cluster'}`
+      : 'joins no cluster by itself',
+    ...(name === undefined ? [] : [`named ${name}`]),
   ];
   return facts.join(', ');
 };

@@ -5,7 +5,7 @@ import { nodeNameFault } from '../node/node-name.ts';
 import { KubeletConfig } from './kubelet-fields.ts';
 import { Proxy } from './proxy.ts';
 import { Registries } from './registries.ts';
-import { issuePath, map, text, texts } from './schema-parts.ts';
+import { anyText, issuePath, map, text, texts } from './schema-parts.ts';
 import { doubleTaints, EFFECT_RULE, EFFECTS } from './taints.ts';
 
 const textWithout = (
@@ -18,7 +18,7 @@ const textWithout = (
 
 export const Taint = v.strictObject({
   key: v.pipe(text, textWithout(qualifiedNameFault)),
-  value: v.optional(v.pipe(v.string('must be text'), textWithout(labelValueFault))),
+  value: v.optional(v.pipe(anyText, textWithout(labelValueFault))),
   effect: v.picklist(EFFECTS, EFFECT_RULE),
 });
 export type TaintSpec = v.InferOutput<typeof Taint>;
@@ -31,9 +31,19 @@ const Taints = v.pipe(
   }),
 );
 
+/** Returns the rule that a value breaks, with its length where something tore it: the value may be a secret. */
+function rule(value: string, whole: number, words: string): string {
+  const isPiece = value.length < whole && /^[a-z0-9]+[.:]?[a-z0-9]*$/i.test(value);
+  if (!isPiece && !/\s/.test(value)) return words;
+  const what = isPiece ? `has ${value.length} of ${whole} characters` : 'has a blank in it';
+  return `${what}; it ${words}. Where a line end tore it, put it on one line`;
+}
+
 export const CaCertHash = v.pipe(
   text,
-  v.regex(/^sha256:[0-9a-f]{64}$/i, 'must be sha256: and 64 hexadecimal digits'),
+  v.regex(/^sha256:[0-9a-f]{64}$/i, ({ input }) =>
+    rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
+  ),
   v.toLowerCase(),
 );
 
@@ -48,9 +58,8 @@ const Cluster = v.strictObject({
 
 export const Token = v.pipe(
   text,
-  v.regex(
-    /^[a-z0-9]{6}\.[a-z0-9]{16}$/,
-    'must be 6 and 16 lower case letters or digits, with a dot between',
+  v.regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/, ({ input }) =>
+    rule(input, 23, 'must be 6 and 16 lower case letters or digits, with a dot between'),
   ),
 );
 
@@ -60,12 +69,12 @@ const ProgramName = v.pipe(
   v.regex(/^[A-Za-z0-9][-A-Za-z0-9_.]*$/, 'must be the name of a program, without a path'),
 );
 
-const EnvVar = v.strictObject({ name: text, value: v.string('must be text') });
+const EnvVar = v.strictObject({ name: text, value: anyText });
 const env = v.optional(v.array(EnvVar, 'must be a list'));
 
 const Exec = v.strictObject({
   command: ProgramName,
-  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  args: v.optional(v.array(anyText, 'must be a list of texts')),
   env,
   apiVersion: v.optional(
     v.picklist(
@@ -136,7 +145,7 @@ const CredentialProvider = v.strictObject({
     v.pipe(text, v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, 'must be a duration such as 12h')),
     '12h',
   ),
-  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  args: v.optional(v.array(anyText, 'must be a list of texts')),
   env,
 });
 export type CredentialProviderSpec = v.InferOutput<typeof CredentialProvider>;
@@ -154,8 +163,8 @@ const File = v.pipe(
       v.pipe(text, v.check(isMode, 'must be octal, 0755 at most, in quotes')),
       '0644',
     ),
-    content: v.optional(v.string('must be text')),
-    contentBase64: v.optional(v.pipe(v.string('must be text'), v.check(isBase64, 'is not base64'))),
+    content: v.optional(anyText),
+    contentBase64: v.optional(v.pipe(anyText, v.check(isBase64, 'is not base64'))),
   }),
   v.check(
     ({ content, contentBase64 }) => (content === undefined) !== (contentBase64 === undefined),

@@ -5,6 +5,7 @@ import {
   Lexer,
   parseAllDocuments,
   parseDocument,
+  type Scalar,
   type ScalarTag,
   stringify,
   type Tags,
@@ -39,13 +40,16 @@ export function decodeText(source: string, bytes: Uint8Array): string {
 /** As keys, these would reach the prototype in a later merge. */
 const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 
+/** In quotes it is an ordinary key, which kubelet's parser would take for a merge once it is written again. */
+const isQuotedMerge = (key: Scalar): boolean => key.value === '<<' && key.type !== 'PLAIN';
+
 function checkKeys(source: string, doc: Document.Parsed): void {
   visit(doc, {
     Collection: (_key, node) => {
       if (!isMap(node)) return;
-      for (const pair of node.items)
-        if (isScalar(pair.key) && POISON.has(String(pair.key.value)))
-          throw bad(source, `the key ${String(pair.key.value)} is not allowed`);
+      for (const { key } of node.items)
+        if (isScalar(key) && (POISON.has(String(key.value)) || isQuotedMerge(key)))
+          throw bad(source, `the key ${String(key.value)} is not allowed`);
     },
   });
 }
@@ -81,7 +85,8 @@ export const BINARY: ScalarTag = {
 
 /** The parser's own warnings would go to stderr, with parts of the text in them. */
 export const QUIET = { prettyErrors: false, uniqueKeys: true, logLevel: 'error' } as const;
-const OPTIONS = { ...QUIET, stringKeys: true } as const;
+/** With `<<`, which every program has that reads these documents. */
+const OPTIONS = { ...QUIET, stringKeys: true, merge: true } as const;
 
 function toValue(source: string, text: string, doc: Document.Parsed): unknown {
   const fault = doc.errors[0] ?? doc.warnings[0];

@@ -17,7 +17,7 @@ import (
 // builder's signature under that. It is public, and means nothing until a TPM has verified it.
 type Signed struct {
 	Key       *rsa.PublicKey
-	KeyID     string // SHA-256 of the key in DER form, in hexadecimal
+	KeyID     string // SHA-256 of the key (PKCS #1, DER), in hexadecimal, as systemd has it
 	Policy    []byte
 	Signature []byte
 }
@@ -50,7 +50,7 @@ func ReadSigned(key, signatures []byte) (Signed, error) {
 	if !ok || public.N.BitLen() != keyBits || public.E != keyExponent {
 		return Signed{}, fmt.Errorf("%w: .pcrpkey is no RSA key of %d bits", ErrUnsigned, keyBits)
 	}
-	sum := sha256.Sum256(block.Bytes)
+	sum := sha256.Sum256(x509.MarshalPKCS1PublicKey(public))
 	signed := Signed{Key: public, KeyID: hex.EncodeToString(sum[:])}
 	var lists map[string]json.RawMessage
 	var rows []entry

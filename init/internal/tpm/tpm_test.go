@@ -103,7 +103,7 @@ func sections(t *testing.T, key *rsa.PrivateKey, what string) (public, signature
 		t.Fatal(err)
 	}
 	der, _ := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	id := sha256.Sum256(der)
+	id := sha256.Sum256(x509.MarshalPKCS1PublicKey(&key.PublicKey))
 	row := entry{[]int{11}, hex.EncodeToString(id[:]), hex.EncodeToString(policy), signature}
 	signatures, _ = json.Marshal(map[string][]entry{"sha256": {row}})
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), signatures
@@ -264,6 +264,30 @@ func TestSectionsThatAreNotThoseOfASignedSystemAreRefused(t *testing.T) {
 		if signed, err := ReadSigned(c[0], c[1]); !errors.Is(err, ErrUnsigned) {
 			t.Errorf("%s: %+v %v", name, signed, err)
 		}
+	}
+}
+
+// TestWhatSystemdSignsIsRead takes sections that systemd-measure(1) of systemd 257 has made.
+func TestWhatSystemdSignsIsRead(t *testing.T) {
+	read := func(name string) []byte {
+		content, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	signed, err := ReadSigned(read("pcrpkey.pem"), read("pcrsig.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(signed.Policy)
+	if err := rsa.VerifyPKCS1v15(signed.Key, crypto.SHA256, digest[:], signed.Signature); err != nil {
+		t.Error(err)
+	}
+	value, _ := hex.DecodeString("cace457779e6a812753b1e4e05e7dbbb7c4e2cec74571bab7bd879e95768b2ff") // as it prints PCR 11
+	policy, _ := tpm2.NewPolicyCalculator(tpm2.TPMAlgSHA256)
+	if err := policyPCR(systemPCR, value).Update(policy); err != nil || !bytes.Equal(policy.Hash().Digest, signed.Policy) {
+		t.Error(err)
 	}
 }
 

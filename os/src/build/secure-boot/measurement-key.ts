@@ -47,7 +47,7 @@ export class MeasurementKey {
   readonly #key: KeyObject;
   /** The public key in PEM form. */
   readonly #public: Buffer;
-  /** SHA-256 of the public key in DER form, in hexadecimal: by it TPMs' users and build.json know the key. */
+  /** SHA-256 of the public key (PKCS #1, DER), in hexadecimal: by it systemd, init and build.json know the key. */
   readonly fingerprint: string;
 
   private constructor(key: KeyObject) {
@@ -55,7 +55,7 @@ export class MeasurementKey {
     const own = createPublicKey(key);
     this.#public = Buffer.from(own.export({ type: 'spki', format: 'pem' }));
     this.fingerprint = createHash('sha256')
-      .update(own.export({ type: 'spki', format: 'der' }))
+      .update(own.export({ type: 'pkcs1', format: 'der' }))
       .digest('hex');
   }
 

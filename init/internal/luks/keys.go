@@ -115,6 +115,9 @@ func (h *Header) freeArea() (int64, error) {
 		if err := json.Unmarshal(raw, &k); err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrUnsupported, err)
 		}
+		if k.Area.Offset < 0 || k.Area.Size < 0 || k.Area.Offset > s.Offset || k.Area.Size > s.Offset-k.Area.Offset {
+			return 0, fmt.Errorf("%w: a keyslot lies in the content", ErrUnsupported)
+		}
 		used = append(used, taken{k.Area.Offset, k.Area.Offset + k.Area.Size})
 	}
 	for at := 2 * h.bytes; at+areaBytes <= s.Offset; at += areaBytes {

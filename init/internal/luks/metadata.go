@@ -111,6 +111,9 @@ func parse(field []byte) (metadata, error) {
 	if len(c.Requirements.Mandatory) > 0 {
 		return m, fmt.Errorf("%w: it requires %q", ErrUnsupported, c.Requirements.Mandatory)
 	}
+	if m.Keyslots == nil || m.Tokens == nil || m.Digests == nil {
+		return m, fmt.Errorf("%w: a part of it is missing", ErrUnsupported)
+	}
 	if len(m.Keyslots) > mostSlots || len(m.Tokens) > mostSlots {
 		return m, fmt.Errorf("%w: too many keyslots or tokens", ErrUnsupported)
 	}

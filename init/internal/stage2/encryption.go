@@ -243,7 +243,7 @@ func (h *host) showRecovery(partition string, v *encrypted.Volume, recovery stri
 		return
 	}
 	err := atomicfile.Write(recoveryFile, []byte(recovery+"\n"), 0o400)
-	h.log.Show([]byte("\r\nRecovery key of the data partition. It is shown this once: keep it, but not with the machine.\r\n\r\n    " + recovery + "\r\n\r\n"))
+	h.log.Show([]byte("\nRecovery key of the data partition. It is shown this once: keep it, but not with the machine.\n\n    " + recovery + "\n\n"))
 	h.log.Flush(consolePatience)
 	if err = errors.Join(err, v.Shown(), h.write(partition, v)); err != nil {
 		h.log.Warn("data.recovery-key", "device", partition, "cause", err, "note", "another one is shown at the next boot")

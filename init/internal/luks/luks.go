@@ -201,9 +201,9 @@ func (h *Header) encode(at int64, magic []byte) ([]byte, error) {
 	return all, nil
 }
 
-// Writes returns the plan that puts the header onto its device. One copy of the old header is whole at each instant: the
-// first that is written is not the one that was read. Of a new header the second copy comes first: before it is there,
-// the device still is what it was.
+// Writes returns the plan that puts the header onto its device. One copy of the old header is whole at each instant:
+// the first that is written is not the one that was read. Of a new header the second copy comes first: before it is
+// there, the device still is what it was.
 func (h *Header) Writes() ([]blockwrite.Write, error) {
 	first, err := h.encode(0, primaryMagic)
 	if err != nil {

@@ -50,8 +50,8 @@ func readAsked(folder string) (a asked) {
 }
 
 // openData returns the device that has the file system of the data partition: the partition itself, or what the kernel
-// decrypts of it, or "" when there is none that can be used. It comes before anything of the partition counts: from here
-// on the TPM keeps what is sealed to this system from everybody.
+// decrypts of it, or "" when there is none that can be used. It comes before anything of the partition counts: from
+// here on the TPM keeps what is sealed to this system from everybody.
 func (h *host) openData(partition string) (content string) {
 	m, forget := h.wakeTPM()
 	defer forget()
@@ -148,7 +148,7 @@ func (h *host) unlock(partition string, device io.ReaderAt, m encrypted.Machine)
 	return content
 }
 
-// renewKeys adds what the volume lacks: a key for this TPM, and a recovery key that somebody has seen, which it returns.
+// renewKeys adds what the volume lacks: a key for this TPM, and a recovery key that somebody sees, which it returns.
 func (h *host) renewKeys(partition string, v *encrypted.Volume, m encrypted.Machine) (recovery string) {
 	if v.Recovered {
 		resealed, err := v.Reseal(m)
@@ -236,8 +236,8 @@ func sizeOf(device string) (int64, error) {
 	return file.Seek(0, io.SeekEnd)
 }
 
-// showRecovery shows a new recovery key, on the consoles and in a file of this boot's memory, and in no log. A power cut
-// before the end has the next boot make another one.
+// showRecovery shows a new recovery key, on the consoles and in a file of this boot's memory, and in no log. A power
+// cut before the end has the next boot make another one.
 func (h *host) showRecovery(partition string, v *encrypted.Volume, recovery string) {
 	if recovery == "" {
 		return

@@ -1,8 +1,8 @@
 import type { ByteRange } from './byte-range.ts';
 
 /**
- * The form of a file system as init copies it into an encrypted volume: only what has to be written, zeros without their
- * bytes (docs/host-api.md section 8). `packages/host-api/vectors/data-image.json` has examples.
+ * The form of a file system as init copies it into an encrypted volume: only what has to be written, zeros without
+ * their bytes (docs/host-api.md section 8). `packages/host-api/vectors/data-image.json` has examples.
  */
 export type DataPart =
   | { readonly offset: number; readonly zeros: number }

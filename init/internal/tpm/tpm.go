@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -55,15 +56,25 @@ type TPM struct{ to transport.TPM }
 // Open connects to the machine's TPM, whose driver may still be at work. The error is os.ErrNotExist where there is
 // none.
 func Open(wait time.Duration) (t *TPM, close func(), err error) {
-	var file *os.File
 	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
-		if file, err = os.OpenFile(Device, os.O_RDWR, 0); err == nil {
+		file, err := openBlocking(Device)
+		if err == nil {
 			return &TPM{&device{file: file}}, func() { file.Close() }, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) || time.Now().After(end) {
 			return nil, nil, err
 		}
 	}
+}
+
+// openBlocking opens a node of which reading waits. os.OpenFile makes one non-blocking that can be polled, and the
+// kernel then answers a read before the TPM has replied with an empty reply.
+func openBlocking(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // device sends commands to a node, one after the other.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
+	"golang.org/x/sys/unix"
 )
 
 // machine is an emulated TPM, whose state outlives a reset.
@@ -340,6 +341,33 @@ func TestWithoutATPMThereIsNoneAfterTheWait(t *testing.T) {
 		t.Skip("this machine has a TPM")
 	}
 	if _, _, err := Open(30 * time.Millisecond); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestTheNodeIsReadAsAWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo") // which can be polled, as the node of a TPM
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := openBlocking(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	connection, err := file.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waits bool
+	connection.Control(func(fd uintptr) {
+		flags, err := unix.FcntlInt(fd, unix.F_GETFL, 0)
+		waits = err == nil && flags&unix.O_NONBLOCK == 0
+	})
+	if !waits {
+		t.Error("reading does not wait")
+	}
+	if _, err := openBlocking(path + "-none"); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

@@ -35,6 +35,7 @@ func (h *host) takeArguments(device string) bool {
 	var text []byte
 	err := seed.WithBoot(device, h.modules.LoadFS, func(folder string) (err error) {
 		h.archivesThere = hasArchives(folder)
+		h.asked = readAsked(folder)
 		text, err = plainfile.Read(folder, argumentsFile, maxArguments)
 		return err
 	})

@@ -71,6 +71,9 @@ type host struct {
 	imported      []string // repositories of images from the medium, in each form that a pod may write
 	medium        string   // kernel name of the disk that belongs to the machine, or ""
 
+	measured stage1.Measured // what the EFI file says of itself
+	asked    asked           // what the medium asks for an encrypted data partition
+
 	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json
 	outgrown         bool   // the data partition is larger than its file system
@@ -104,8 +107,8 @@ type host struct {
 }
 
 // Run boots the node and serves commands. It never returns.
-func Run(times stage1.Times, device *watchdog.Device) {
-	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch()}
+func Run(handover stage1.Handover, device *watchdog.Device) {
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", handover.Times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch(), measured: handover.Measured}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",

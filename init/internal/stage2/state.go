@@ -30,7 +30,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 	h.bootPart, h.bootDevice, h.medium = want.BootPart, choice.Boot, choice.Medium.Name
 	h.renewDisk(choice.Medium, want)
 	h.dataDevice, h.data, h.dataReason = choice.Device, "partition", ""
-	if choice.Device == "" || !h.mountPartition(choice.Device) {
+	if content := h.openData(choice.Device); content == "" || !h.mountPartition(content) {
 		h.data, h.dataReason = "ram", h.whyRAM(choice, want)
 		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir, stateInRAM())}, nil); err != nil {
 			return err

@@ -11,6 +11,7 @@ import { buildImage } from './image/build-image.ts';
 import type { KernelName } from './kernel/kernel-name.ts';
 import { readChoice } from './manifests/bootstrap-choice.ts';
 import { readEnrolment } from './secure-boot/enrolment.ts';
+import { MeasurementKey } from './secure-boot/measurement-key.ts';
 import type { SecureBoot } from './secure-boot/signed-medium.ts';
 import { Signer, type SigningFiles } from './secure-boot/signer.ts';
 import type { FirmwareName } from './sources/debian/firmware-names.ts';
@@ -29,6 +30,8 @@ export interface BuildOptions {
   readonly signing: SigningFiles | undefined;
   /** Folder of the keys that the medium brings for machines in setup mode. */
   readonly enroll: string | undefined;
+  /** The file of the key that signs what a TPM measures. */
+  readonly pcrKey: string | undefined;
 }
 
 /** Reads the keys before anything is built. */
@@ -45,14 +48,16 @@ async function openSecureBoot(
 
 /** `kios build`. */
 export async function build(context: CommandContext, options: BuildOptions): Promise<void> {
-  const { arch, kernel, bootstrap, board, firmware, images } = options;
+  const { arch, kernel, bootstrap, board, firmware, images, pcrKey } = options;
   const { progress, print } = context;
   const choice = bootstrap === undefined ? {} : { bootstrap: readChoice(bootstrap) };
   await ensureSpace();
   await ensurePackages(['build'], progress);
   const secureBoot = await openSecureBoot(options, progress);
   const signed = secureBoot === undefined ? {} : { secureBoot };
-  const request = { kernel, progress, firmware, images, ...choice, ...signed };
+  const measured =
+    pcrKey === undefined ? {} : { measurementKey: await MeasurementKey.open(pcrKey) };
+  const request = { kernel, progress, firmware, images, ...choice, ...signed, ...measured };
   const built =
     board === undefined
       ? await buildImage({ ...request, arch })

@@ -44,6 +44,8 @@ export interface BootOptions extends Pick<
   /** Undefined of a machine that is configured by its own medium. */
   readonly seed?: Seed;
   readonly netns?: string;
+  /** Words for the kernel. Default: those of the lab. A TPM measures them, so that a system with any is another one. */
+  readonly words?: readonly string[];
 }
 
 /** A machine that was powered on, and its console. */
@@ -68,10 +70,11 @@ const wordsFor = ({ accelerator }: BootOptions): string[] => [
  */
 export async function powerOn(machine: Machine, options: BootOptions): Promise<BootedNode> {
   await freshLogs(machine);
+  const { words = machine.arch === 'amd64' ? wordsFor(options) : [], ...others } = options;
   const running = await machine.start({
-    ...options,
+    ...others,
     kubeletPort: await freePort(),
-    commandLine: machine.arch === 'amd64' ? wordsFor(options) : [],
+    commandLine: words,
   });
   return { machine, running, console: new Console(machine.file('console')) };
 }

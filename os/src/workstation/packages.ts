@@ -59,6 +59,12 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'bubblewrap', needs: ['machine'], why: 'ends QEMU together with its network' },
   { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
   { name: 'kmod', needs: ['unit'], why: 'tests compare the module loader with it' },
+  {
+    name: 'cryptsetup-bin',
+    needs: ['unit', 'netns'],
+    why: 'judges the header of encrypted volumes',
+  },
+  { name: 'swtpm', needs: ['unit', 'netns'], why: 'is the TPM in tests of init' },
   { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },
   { name: 'procps', needs: ['netns'], why: 'sets kernel settings in a network namespace' },
   { name: 'strace', needs: ['netns'], why: 'kills an agent between two of its system calls' },

@@ -96,7 +96,7 @@ async function verifyWrite(file: string, variable: keyof typeof VENDORS, by: str
 
 describe('keys', () => {
   it('are there as a whole, and only their owner reads the private ones', async () => {
-    const names = ['KEK.auth', 'KEK.crt', 'KEK.key', 'PK.auth', 'PK.crt', 'PK.key', 'db.auth', 'db.crt', 'db.key']; // prettier-ignore
+    const names = ['KEK.auth', 'KEK.crt', 'KEK.key', 'PK.auth', 'PK.crt', 'PK.key', 'db.auth', 'db.crt', 'db.key', 'pcr.key', 'pcr.pub']; // prettier-ignore
     expect((await readdir(at('keys'))).toSorted()).toEqual(names);
     expect(printed.slice(0, names.length).map((name) => path.basename(name))).toEqual(names);
     expect((await stat(at('keys'))).mode & 0o777).toBe(0o700);
@@ -132,7 +132,7 @@ describe('keys', () => {
   });
 
   it('of a rotation keep PK and KEK, and firmware takes first both keys and then the new one', async () => {
-    for (const name of ['PK.key', 'KEK.key', 'PK.crt', 'KEK.crt'])
+    for (const name of ['PK.key', 'KEK.key', 'PK.crt', 'KEK.crt', 'pcr.key', 'pcr.pub'])
       expect(await readFile(at('next', name))).toEqual(await readFile(at('keys', name)));
     const [older, newer] = [await certificate('keys/db.crt'), await certificate('next/db.crt')];
     expect(await listed('next/db-both.auth')).toEqual(expect.arrayContaining([older, newer]));

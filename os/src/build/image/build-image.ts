@@ -11,7 +11,7 @@ import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { fingerprints, type Tree } from '../formats/tree.ts';
-import { makeUki } from '../formats/uki.ts';
+import { makeUki, type UkiSection } from '../formats/uki.ts';
 import { commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
@@ -20,6 +20,7 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import type { MeasurementKey } from '../secure-boot/measurement-key.ts';
 import {
   type SecureBoot,
   secureBootInputs,
@@ -36,7 +37,7 @@ import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
 import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
-import { makeDisk } from './disk.ts';
+import { makeDataImage, makeDisk } from './disk.ts';
 import { efiMediumFiles } from './efi-medium.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
@@ -76,6 +77,8 @@ export interface BuildRequest {
   readonly board?: Board;
   /** Signs what firmware starts. Default: nothing is signed. */
   readonly secureBoot?: SecureBoot;
+  /** Signs what a TPM measures of the EFI file. Default: it has no such signature. */
+  readonly measurementKey?: MeasurementKey;
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -154,6 +157,7 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     references,
     preloaded: base.preloaded.map(({ origin }) => origin.name),
     modulesSha256: modules.sha256,
+    dataImage: await makeDataImage(dist, time, tools),
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
@@ -166,19 +170,25 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   return { files, root: await makeErofs({ tree: files, name: 'root.erofs', ...how }) };
 }
 
-async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
+async function assemble(
+  base: Base,
+  stub: Buffer,
+  root: string,
+  measurementKey: MeasurementKey | undefined,
+): Promise<Buffer> {
   const { arch, kernel, init, modules, microcode } = base;
   const early = makeEarlyRoot(kernel, init);
   const initrd = await makeInitramfs(early, rootFile(root), microcode?.early);
   // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
   // into 512 MiB.
-  return makeUki(stub, [
+  const sections: UkiSection[] = [
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
     { name: '.initrd', content: initrd },
     { name: '.linux', content: await readFile(kernel.image) },
     { name: MODULES_SECTION, content: Buffer.from(modules.sha256) },
-  ]);
+  ];
+  return makeUki(stub, [...sections, ...(measurementKey?.sections(stub, sections) ?? [])]);
 }
 
 /** Writes the bills of materials of the node with its medium, and of modules.erofs. */
@@ -241,7 +251,7 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
 }
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress, secureBoot } = request;
+  const { arch, progress, secureBoot, measurementKey } = request;
   const out = artefactsIn(dist);
   const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
@@ -255,10 +265,11 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     commandLine(arch),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
     ...secureBootInputs(secureBoot),
+    ...(measurementKey === undefined ? [] : [measurementKey.fingerprint]),
   );
   if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
   await progress.task('kios.efi', async () =>
-    writeEfi(out.efi, await assemble(base, stub.bytes, root), secureBoot),
+    writeEfi(out.efi, await assemble(base, stub.bytes, root, measurementKey), secureBoot),
   );
   const boot = efiMediumFiles({
     arch,
@@ -291,7 +302,8 @@ export async function buildIn<T>(
     const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images, secureBoot } = request;
     const time = await sourceTime();
     const certificate = secureBoot?.signer.fingerprint;
-    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time, certificate });
+    const measured = request.measurementKey?.fingerprint;
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time, certificate, measured }); // prettier-ignore
     return built;
   } finally {
     held[Symbol.dispose]();

@@ -1,8 +1,10 @@
-import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
 import type { ByteRange } from '../formats/byte-range.ts';
+import { dataParts, encodeDataImage } from '../formats/data-image.ts';
 import { usedInExt4 } from '../formats/ext4.ts';
 import {
   encodeGpt,
@@ -92,6 +94,27 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
 /** Returns the bytes of the data partition's file system that are in use: its metadata, while it is new. */
 const usedInData = async (file: string, tools: Toolroot): Promise<ByteRange[]> =>
   usedInExt4(await tools.run('usr/sbin/dumpe2fs', [file]));
+
+/** Makes the empty file system of the data partition in the form in which init copies it; `scratch` is a folder. */
+export async function makeDataImage(
+  scratch: string,
+  time: number,
+  tools: Toolroot,
+): Promise<Buffer> {
+  const folder = await mkdtemp(path.join(scratch, 'data-'));
+  try {
+    const file = path.join(folder, 'ext4');
+    await makeData(file, time, tools);
+    await using from = await open(file);
+    const parts = await dataParts(await usedInData(file, tools), async ({ offset, bytes }) => {
+      const { buffer } = await from.read(Buffer.alloc(bytes), 0, bytes, offset);
+      return buffer;
+    });
+    return encodeDataImage(DATA_BYTES, parts);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 /**
  * Copies the used parts of a file system to its partition. They are written even where they are zero, because a program

@@ -39,6 +39,8 @@ const Schema = v.strictObject({
   images: v.optional(v.array(v.string())),
   /** SHA-256 of the certificate whose key has signed what firmware starts; absent of an unsigned system. */
   signed: v.optional(v.strictObject({ certificate: v.string() })),
+  /** SHA-256 of the public key whose owner has signed what a TPM measures of `kios.efi`. */
+  measured: v.optional(v.strictObject({ key: v.string() })),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -106,6 +108,8 @@ export interface RecordRequest {
   readonly images?: readonly string[] | undefined;
   /** SHA-256 of the certificate whose key has signed the files. */
   readonly certificate?: string | undefined;
+  /** SHA-256 of the public key of `--pcr-key`. */
+  readonly measured?: string | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -113,7 +117,8 @@ export const removeRecord = (dist: string): Promise<void> =>
   rm(path.join(dist, RECORD), { force: true });
 
 export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
-  const { arch, time, kernel, bootstrap, firmware = [], images = [], certificate } = request;
+  const { arch, time, kernel, bootstrap, firmware = [], images = [] } = request;
+  const { certificate, measured } = request;
   const record: BuildRecord = {
     v: 1,
     version: KIOS,
@@ -125,6 +130,7 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(images.length === 0 ? {} : { images: images.map(shownImage) }),
     ...(certificate === undefined ? {} : { signed: { certificate } }),
+    ...(measured === undefined ? {} : { measured: { key: measured } }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

@@ -16,6 +16,8 @@ const FILE_SYSTEMS = {
   udf: ['udf'],
   // Init reads there which partition the machine was booted from.
   efivarfs: ['efivarfs'],
+  // The TPM has the key of such a volume.
+  crypto_LUKS: ['tpm_tis', 'tpm_crb'],
 };
 
 /** Drivers of disks and of their buses; loaded only for a device that needs them. Each is part of the root. */

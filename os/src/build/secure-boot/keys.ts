@@ -1,4 +1,12 @@
-import { createPrivateKey, generateKeyPair, randomUUID, X509Certificate } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomUUID,
+  X509Certificate,
+} from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -9,10 +17,13 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { makeCertificate, toPem } from './certificate.ts';
 import { VARIABLES } from './enrolment.ts';
+import { MEASUREMENT_BITS, MeasurementKey } from './measurement-key.ts';
 import { microsoftCertificates } from './microsoft.ts';
 import { openSigningTools, type SigningTools } from './tools.ts';
 
 const BITS = 2048;
+/** The key that signs what a TPM measures. A disk is encrypted for it, so it is never replaced. */
+const PCR = { key: 'pcr.key', public: 'pcr.pub' } as const;
 /** Firmware does not look at a certificate's time; a build refuses one that has expired. */
 const YEARS = 30;
 /** The db of a rotation, until all machines run what the new key signs. */
@@ -122,6 +133,13 @@ class KeyFolder {
     await write(this.#at(`${role}.crt`), certificate, 0o644);
   }
 
+  async writeMeasurementKey(key: KeyObject): Promise<void> {
+    const pem = key.export({ type: 'pkcs8', format: 'pem' });
+    const own = createPublicKey(key).export({ type: 'spki', format: 'pem' });
+    await write(this.#at(PCR.key), pem, 0o600);
+    await write(this.#at(PCR.public), own, 0o644);
+  }
+
   /** Returns the list of one certificate. */
   async #list(certificate: string): Promise<Buffer> {
     const [from, to] = [this.#at('one.crt'), this.#at('one.esl')];
@@ -155,6 +173,19 @@ class KeyFolder {
   }
 }
 
+/** Makes the key that signs measurements, or takes that of earlier keys. Folders of before there were any have none. */
+async function measurementKeyOf(from: string | undefined): Promise<KeyObject> {
+  const earlier = from === undefined ? undefined : path.join(from, PCR.key);
+  if (earlier !== undefined && existsSync(earlier)) {
+    await MeasurementKey.open(earlier);
+    return createPrivateKey(await readFile(earlier, 'utf8'));
+  }
+  const { privateKey } = await promisify(generateKeyPair)('rsa', {
+    modulusLength: MEASUREMENT_BITS,
+  });
+  return privateKey;
+}
+
 const later = (time: Date): Date => new Date(time.getTime() + 1000);
 
 /** Fills a folder of keys, which nobody sees before it is whole. */
@@ -169,6 +200,7 @@ async function fill(
     from === undefined ? makeKeyPair(role, now) : readPair(from, role);
   const pairs = { PK: await kept('PK'), KEK: await kept('KEK'), db: await makeKeyPair('db', now) };
   for (const role of VARIABLES) await keys.writePair(role, pairs[role]);
+  await keys.writeMeasurementKey(await measurementKeyOf(from));
   const others = microsoft ? await microsoftCertificates(progress) : [];
   const db = [pairs.db.certificate, ...others];
   await keys.writeSigned('PK', 'PK', 'PK', [pairs.PK.certificate], now);

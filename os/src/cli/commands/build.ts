@@ -22,6 +22,7 @@ interface BuildArgs {
   'sign-key': string | undefined;
   'sign-cert': string | undefined;
   enroll: string | undefined;
+  'pcr-key': string | undefined;
   'host-programs': boolean | undefined;
 }
 
@@ -59,6 +60,12 @@ const signingOptions = {
     type: 'string',
     implies: 'sign-key',
     describe: 'Folder of kios keys create, whose keys a machine in setup mode takes',
+  },
+  'pcr-key': {
+    type: 'string',
+    requiresArg: true,
+    describe:
+      'Private key (RSA, PEM) that signs what a TPM measures, for encrypted data partitions (docs/encryption.md)',
   },
 } as const;
 
@@ -104,8 +111,8 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         type: 'boolean',
         describe: 'Build only containerd, runc, kubelet and the CNI plugins, and print their paths',
       })
-      .conflicts('host-programs', ['bootstrap', 'board', 'sign-key'])
-      .conflicts('board', 'sign-key')
+      .conflicts('host-programs', ['bootstrap', 'board', 'sign-key', 'pcr-key'])
+      .conflicts('board', ['sign-key', 'pcr-key'])
       .example('$0 build', 'Build kios.efi and kios.img for a PC')
       .example('$0 build --bootstrap hetzner', 'Build a node that asks only this cloud')
       .example('$0 build --firmware realtek,bnx2x', 'Add files for these cards to modules.erofs')
@@ -114,6 +121,7 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
         '$0 build --sign-key keys/db.key --sign-cert keys/db.crt',
         'Build what starts with Secure Boot',
       )
+      .example('$0 build --pcr-key keys/pcr.key', 'Build what may open an encrypted data partition')
       .example('$0 build --board rpi4', 'Build dist/rpi4/kios.img for a Raspberry Pi 4')
       .example('$0 build --arch arm64 --host-programs', 'Compile the host programs for arm64'),
   handler: async ({ arch: given, board, kernel, bootstrap, firmware, image: images, ...rest }) => {
@@ -125,7 +133,7 @@ export const buildCommand = (context: CommandContext): CommandModule<unknown, Bu
       const { enroll } = rest;
       const signing = signingOf(rest['sign-key'], rest['sign-cert']);
       const all = { arch, kernel, bootstrap, board, firmware: names, images, signing, enroll };
-      await build(context, all);
+      await build(context, { ...all, pcrKey: rest['pcr-key'] });
     }
   },
 });

@@ -10,7 +10,7 @@ interface CreateArgs {
 
 const createCommand = (context: CommandContext): CommandModule<unknown, CreateArgs> => ({
   command: 'create <folder>',
-  describe: 'Make the keys of Secure Boot, and the signed lists by which a machine takes them',
+  describe: 'Make the keys of Secure Boot with their signed lists, and the key for encrypted disks',
   builder: (args: Argv) =>
     args
       .positional('folder', {
@@ -20,7 +20,8 @@ const createCommand = (context: CommandContext): CommandModule<unknown, CreateAr
       })
       .option('from', {
         type: 'string',
-        describe: 'Folder of keys of before: PK and KEK stay, and the key that signs is new',
+        describe:
+          'Folder of keys of before: PK, KEK and the PCR key stay, and the key that signs is new',
       })
       .option('microsoft', {
         type: 'boolean',
@@ -38,7 +39,7 @@ const createCommand = (context: CommandContext): CommandModule<unknown, CreateAr
 
 export const keysCommand = (context: CommandContext): CommandModule => ({
   command: 'keys',
-  describe: 'Keys of Secure Boot',
+  describe: 'Keys of Secure Boot and encryption',
   builder: (args) =>
     args.command(createCommand(context)).demandCommand(1, 'keys needs its command: create'),
   handler: () => {},

@@ -6,10 +6,12 @@ import {
   ARGUMENTS,
   DHCP,
   DOCUMENT,
+  ENCRYPT,
   IMAGES,
   MANIFESTS,
   MODULES,
   NETWORK,
+  RECOVERY_KEY,
   SYSCTLS,
 } from './boot-folder.ts';
 
@@ -42,6 +44,10 @@ export interface Wanted {
   readonly sysctls: { readonly text: Buffer | undefined } | undefined;
   /** All modules of the kernel, as a file system. */
   readonly modules: FileContent | undefined;
+  /** Asks for encryption of the data partition. */
+  readonly encrypt?: Buffer | undefined;
+  /** Opens an encrypted data partition once. */
+  readonly recoveryKey?: Buffer | undefined;
 }
 
 /** Words for the kernel command line; without any there is neither file. */
@@ -92,6 +98,9 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   if (wanted.modules !== undefined) changes.push({ name: MODULES, content: wanted.modules });
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
   if (wanted.dhcp !== undefined) changes.push({ name: DHCP, content: wanted.dhcp });
+  if (wanted.encrypt !== undefined) changes.push({ name: ENCRYPT, content: wanted.encrypt });
+  if (wanted.recoveryKey !== undefined)
+    changes.push({ name: RECOVERY_KEY, content: wanted.recoveryKey });
   if (wanted.arguments !== undefined)
     changes.push(
       ...settle(ADDON, wanted.arguments.addon, present),

@@ -19,6 +19,7 @@ import {
   BOOT_FOLDER,
   DHCP,
   DOCUMENT,
+  ENCRYPT,
   FOLDER,
   IMAGES,
   isKnown,
@@ -26,6 +27,7 @@ import {
   MODULES,
   NETWORK,
   NO_CLOUD_NETWORK,
+  RECOVERY_KEY,
   SYSCTLS,
 } from './boot-folder.ts';
 import { imagesOf } from './images.ts';
@@ -130,11 +132,18 @@ async function describeModules(file: string, { efi }: Pick<Medium, 'efi'>): Prom
   return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
 }
 
+/** Files whose presence says all that may be said of them. */
+const FIXED: ReadonlyMap<string, string> = new Map([
+  [ADDON, 'words for the kernel’s start; Secure Boot refuses it'],
+  [ENCRYPT, 'an encrypted data partition from the first boot on'],
+  [RECOVERY_KEY, 'a recovery key, for one boot'],
+]);
+
 function describerOf(name: string, names: readonly string[]): Describer {
   if (name === PI_FILES.commandLine) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
-  if (name === ADDON)
-    return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
+  const fixed = FIXED.get(name);
+  if (fixed !== undefined) return () => Promise.resolve(fixed);
   if (name === DOCUMENT) return describeDocument;
   if (name === NETWORK) return (content) => describeNetwork(name, content);
   if (name === NO_CLOUD_NETWORK) return describeNoCloudNetwork(!names.includes(NETWORK));

@@ -33,6 +33,10 @@ export interface ConfigureRequest {
   readonly sysctls?: readonly string[] | undefined;
   /** modules.erofs of the build that the medium was flashed with. */
   readonly modules?: string | undefined;
+  /** Whether the data partition is to be encrypted at its first boot. */
+  readonly encrypt?: boolean | undefined;
+  /** File with the recovery key of an encrypted data partition. */
+  readonly recoveryKey?: string | undefined;
 }
 
 /** What of the medium decides. */
@@ -200,6 +204,21 @@ async function readModules(file: string, efi: Medium['efi']): Promise<FileConten
   return { file: path.resolve(file), bytes };
 }
 
+const ENCRYPT_TEXT =
+  'Init encrypts the data partition at the first boot of this medium, as docs/encryption.md tells.\n';
+/** Letters and digits of a recovery key; people may write O for 0, and I or L for 1. */
+const RECOVERY_LETTERS = /^[0-9A-TV-Z]{40}$/i;
+
+/** Reads a recovery key, in the form that init takes. */
+async function readRecoveryKey(file: string): Promise<Buffer> {
+  const text = (await readGiven(file)).toString('utf8');
+  if (RECOVERY_LETTERS.test(text.replaceAll(/[-\s\uFEFF]/g, ''))) return Buffer.from(text);
+  throw refuse(
+    `use ${file} as recovery key: it is not 8 groups of 5 letters and digits`,
+    'Write the key into it that the machine showed at its first boot.',
+  );
+}
+
 /** Reads and checks all that the command line names, before anything is written. */
 export async function readWanted(
   request: ConfigureRequest,
@@ -212,6 +231,9 @@ export async function readWanted(
     modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     sysctls: sysctls === undefined ? undefined : readSettings(sysctls),
+    encrypt: request.encrypt === true ? Buffer.from(ENCRYPT_TEXT) : undefined,
+    recoveryKey:
+      request.recoveryKey === undefined ? undefined : await readRecoveryKey(request.recoveryKey),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
     ...(network === undefined ? {} : await readNetwork(network, progress)),

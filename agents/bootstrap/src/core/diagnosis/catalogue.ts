@@ -252,6 +252,11 @@ const CONDITION_OF_OTHERS: Readonly<Record<string, ConditionType>> = {
   KIOS_BOOTSTRAP_CLOCK: 'KiosClock',
   KIOS_INIT_DATA: 'KiosStorage',
   KIOS_INIT_DATA_TWICE: 'KiosStorage',
+  KIOS_INIT_CRYPT_MAKE: 'KiosStorage',
+  KIOS_INIT_CRYPT_SYSTEM: 'KiosStorage',
+  KIOS_INIT_CRYPT_WORDS: 'KiosStorage',
+  KIOS_INIT_CRYPT_TPM: 'KiosStorage',
+  KIOS_INIT_CRYPT_HEADER: 'KiosStorage',
   KIOS_INIT_STORE: 'KiosStorage',
 };
 

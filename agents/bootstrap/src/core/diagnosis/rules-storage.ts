@@ -30,10 +30,11 @@ function damageFault({ device, errors, isReadOnly }: Disk): Finding | undefined 
 
 /** A data partition that cannot be used is a fault in init's words, which have the device and the cause. */
 const OF_DATA = ['KIOS_INIT_DATA_TWICE', 'KIOS_INIT_DATA'];
+const OF_ENCRYPTION = /^KIOS_INIT_CRYPT_/;
 
 function dataFault({ isDataFailed, init }: Signs): Finding | undefined {
   if (!isDataFailed) return undefined;
-  return init.find(({ code }) => OF_DATA.includes(code));
+  return init.find(({ code }) => OF_DATA.includes(code) || OF_ENCRYPTION.test(code));
 }
 
 /** Returns whether a text names a disk or one of its partitions, as `/dev/sda2` or `/dev/nvme0n1p2`. */

@@ -149,6 +149,7 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     /write to vda:/,
   ],
   ['a partition that does not mount', failed('KIOS_INIT_DATA'), 'KIOS_INIT_DATA', /do it/],
+  ['a TPM that keeps the key', failed('KIOS_INIT_CRYPT_TPM'), 'KIOS_INIT_CRYPT_TPM', /do it/],
   ['a second kiOS disk', failed('KIOS_INIT_DATA_TWICE'), 'KIOS_INIT_DATA_TWICE', /do it/],
   [
     'a read-only card',

@@ -106,9 +106,10 @@ const drive = (file: string, index: number, options = ''): string[] => [
 ];
 
 /** QEMU counts the entries of the log when the guest flushes, which `cache=unsafe` would keep from it. */
+/** A log entry is one write of a request and its header, and with that a merged request has too many parts. */
 const loggedDrive = (log: string): string[] => [
   `-drive if=none,id=disk0,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=${FILES.disk},log.driver=raw,log.file.driver=file,log.file.filename=${log},cache=writeback,discard=unmap`,
-  '-device virtio-blk-pci,drive=disk0,bootindex=0',
+  '-device virtio-blk-pci,drive=disk0,bootindex=0,request-merging=off',
 ];
 
 /** Firmware starts the first of these. */

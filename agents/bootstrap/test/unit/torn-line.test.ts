@@ -69,10 +69,10 @@ describe('a line that is torn at a secret', () => {
   );
 });
 
-describe('a token that is torn', () => {
-  const torn = (end: string): string =>
-    `kubeadm join 192.0.2.10:6443 --token ${TOKEN.slice(0, 12)}${end}${TOKEN.slice(12)} --discovery-token-ca-cert-hash ${HASH}`;
+const torn = (end: string): string =>
+  `kubeadm join 192.0.2.10:6443 --token ${TOKEN.slice(0, 12)}${end}${TOKEN.slice(12)} --discovery-token-ca-cert-hash ${HASH}`;
 
+describe('a token that is torn', () => {
   it.each(['\\\n', '\\\r\n', '\\\n> '])('by %j goes on, as in a shell', (end) => {
     expect(read(torn(end)).auth).toEqual({ bootstrapToken: TOKEN });
   });

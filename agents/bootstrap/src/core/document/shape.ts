@@ -86,7 +86,7 @@ export class Walk {
   readonly misfits: Misfit[] = [];
   #unknown = 0;
 
-  wrong(path: Path, why: string | undefined): void {
+  wrong(path: Path, why: string | undefined): undefined {
     if (why !== undefined) this.misfits.push({ path, why, kind: 'wrong' });
   }
 
@@ -112,10 +112,10 @@ export class Walk {
   /** Returns the part of a value that fits; undefined when nothing of it does. */
   fit(shape: Shape, value: unknown, path: Path): unknown {
     if (typeof shape === 'string') return this.#fitLeaf(shape, value, path);
-    if (shape instanceof Refused) return void this.wrong(path, shape.why);
+    if (shape instanceof Refused) return this.wrong(path, shape.why);
     if (isList(shape)) return this.#fitList(shape, value, path);
     if (isMap(value)) return this.fitMap(shape, value, path);
-    return void this.wrong(path, `must be a map, and is ${kindOf(value)}`);
+    return this.wrong(path, `must be a map, and is ${kindOf(value)}`);
   }
 
   #fitLeaf(type: string, value: unknown, path: Path): unknown {
@@ -127,8 +127,7 @@ export class Walk {
   }
 
   #fitList([item = 'any']: readonly Shape[], value: unknown, path: Path): unknown {
-    if (!Array.isArray(value))
-      return void this.wrong(path, `must be a list, and is ${kindOf(value)}`);
+    if (!Array.isArray(value)) return this.wrong(path, `must be a list, and is ${kindOf(value)}`);
     return value.map((one: unknown, at) => this.fit(item, one, [...path, String(at)]));
   }
 

@@ -26,17 +26,23 @@ export function shown(word: string): string {
   return SECRET.test(word) || word.length > 80 ? hidden : word;
 }
 
+/** How a command within a line is shown. */
+const SUBSTITUTION: Readonly<Record<string, string>> = { $: '$(…)', '`': '`…`' };
+
 /** `before` is the word at whose end the operator stands. */
 function operatorFault(operator: string, rest: string, before: string): string {
-  if (before.endsWith('$') || operator.startsWith('`'))
-    return `${before.endsWith('$') ? '$(…)' : '`…`'}: it is a command of a shell, and a node has none; put what it prints in its place`;
+  const command = SUBSTITUTION[before.at(-1) ?? ''] ?? SUBSTITUTION[operator.charAt(0)];
+  if (command !== undefined)
+    return `${command}: it is a command of a shell, and a node has none; put what it prints in its place`;
   const [placeholder] = /^<[a-z][-\w .]*>/i.exec(operator + rest) ?? [];
   if (placeholder !== undefined) return `${placeholder}: put the value in its place`;
-  const [word = ''] = /^\s*[^\s|&;<>()]+/.exec(rest) ?? [];
-  // `&` parts a query, and a password has any sign.
-  const mayBeSecret = SECRET.test(word) || SECRET_SIGN.test(word) || word.includes('=');
-  const what = mayBeSecret ? operator : `${operator}${word}`;
-  return `${what}: it is for a shell, and a node has none; leave it out`;
+  return `${operator}${openWord(rest)}: it is for a shell, and a node has none; leave it out`;
+}
+
+/** Returns the first word of a text, unless it may be a secret: `&` parts a query, and a password has any sign. */
+function openWord(text: string): string {
+  const [word = ''] = /^\s*[^\s|&;<>()]+/.exec(text) ?? [];
+  return SECRET.test(word) || SECRET_SIGN.test(word) || word.includes('=') ? '' : word;
 }
 
 /** Returns the fault of a flag whose dashes were changed, as by a word processor. */

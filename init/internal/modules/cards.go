@@ -60,14 +60,17 @@ func hasCard(sys string) bool {
 	return len(devices) > 0
 }
 
-// holdsFile reports whether there is anything but folders in a folder, or below. A folder that cannot be read may.
+// imageSettings is the file of settings that the image itself has: the build's table goes by it.
+const imageSettings = "zz-image.conf"
+
+// holdsFile reports whether there is a file of a person in a folder, or below. A folder that cannot be read may have one.
 func holdsFile(folder string) bool {
 	found := false
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if found = !entry.IsDir(); found {
+		if found = !entry.IsDir() && entry.Name() != imageSettings; found {
 			return fs.SkipAll
 		}
 		return nil

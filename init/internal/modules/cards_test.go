@@ -96,10 +96,11 @@ func TestCardsAreLeftToTheModuleLoader(t *testing.T) {
 	}
 }
 
-func TestOtherWordsAndEmptyFoldersLeaveThemToInit(t *testing.T) {
+func TestOtherWordsAndTheImagesOwnSettingsLeaveThemToInit(t *testing.T) {
 	c := machineWithCards(t, []string{igb})
 	c.words = []string{"quiet", "kios.data=none", "nvme_core.io_timeout=4294967295", "console=ttyS0"}
-	if err := os.MkdirAll(c.settings+"/modprobe.d", 0o755); err != nil {
+	err := errors.Join(os.MkdirAll(c.settings+"/modprobe.d", 0o755), os.WriteFile(c.settings+"/modprobe.d/zz-image.conf", nil, 0o644))
+	if err != nil {
 		t.Fatal(err)
 	}
 	record(c, nil)

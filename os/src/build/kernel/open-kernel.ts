@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, cp, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
-import type { Arch, Board } from '../../workstation/paths.ts';
+import { type Arch, type Board, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import type { Origin } from '../formats/tree.ts';
 import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts';
@@ -70,10 +70,14 @@ async function unpackModules(
 const readIndex = (modules: string, file: string): Promise<string> =>
   readFile(path.join(modules, `modules.${file}`), 'utf8');
 
+/** The image's own settings of the module loader, which init's table of network cards goes by. */
+const SETTINGS = path.join(repository, 'os/rootfs/etc/kios/modules/modprobe.d/zz-image.conf');
+
 async function moduleIndex(modules: string): Promise<ModuleIndex> {
   const files = ['dep', 'builtin', 'alias', 'softdep'].map((file) => readIndex(modules, file));
   const [dep, builtin, alias, softdep] = await Promise.all(files);
-  return parseModuleIndex(dep!, builtin!, alias!, softdep);
+  const settings = await readFile(SETTINGS, 'utf8');
+  return parseModuleIndex(dep!, builtin!, alias!, `${softdep}${settings}`);
 }
 
 /** Also of the modules in modules.erofs: where the machine has it, it covers the folder of the root's. */

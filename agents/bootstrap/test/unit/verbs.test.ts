@@ -181,7 +181,7 @@ describe('check-userdata', () => {
   });
 
   it.each([
-    ['a: [', 65, 'KIOS_BOOTSTRAP_DOCUMENT', 'line 1, column 4'],
+    ['a: [', 65, 'KIOS_BOOTSTRAP_DOCUMENT', 'line 1, column 5'],
     [DOCUMENT.replace('endpoint', 'endpiont'), 78, 'KIOS_BOOTSTRAP_FIELD', 'endpiont'],
   ])('prints a refusal in the same form: %s', async (content, code, name, words) => {
     const { report, exitCode } = await reported(content);

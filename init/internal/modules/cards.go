@@ -63,7 +63,8 @@ func hasCard(sys string) bool {
 // imageSettings is the file of settings that the image itself has: the build's table goes by it.
 const imageSettings = "zz-image.conf"
 
-// holdsFile reports whether there is a file of a person in a folder, or below. A folder that cannot be read may have one.
+// holdsFile reports whether there is a file of a person in a folder, or below. A folder that cannot be read may have
+// one.
 func holdsFile(folder string) bool {
 	found := false
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {

@@ -33,8 +33,8 @@ func modulesFiles(top string, generation int) []modulesFile {
 	return append([]modulesFile{{filepath.Join(top, slots.ImagesDir), slots.ModulesName(generation)}}, files...)
 }
 
-// loadNetworkCards loads the drivers of network cards in the background where no card works yet: a link takes seconds to
-// come up, and it is to be up when the first pod asks for an address. Seeds is closed when modules.erofs is mounted.
+// loadNetworkCards loads the drivers of network cards in the background where no card works yet: a link takes seconds
+// to come up, and it is to be up when the first pod asks for an address. Seeds is closed when modules.erofs is mounted.
 func (h *host) loadNetworkCards(seeds <-chan struct{}) {
 	go func() {
 		<-seeds

@@ -152,7 +152,7 @@ export async function checkStaticPods(
 export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'every static pod of the image runs with all its containers, or has ended well by design',
-    check: (subject) => checkStaticPods(subject),
+    check: checkStaticPods,
   },
   {
     name: 'when bootstrap set the host name, every static pod kept its UID, its sandbox and its containers',

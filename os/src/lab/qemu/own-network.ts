@@ -55,8 +55,8 @@ interface Starter {
 const INSTALLED = ['pasta'];
 
 /**
- * Returns pasta of the image's release. Those of Debian 12 and Ubuntu 24.04 keep the end of a large answer from a reader
- * that is slow, for ever (mended in passt 2024_10_30): a guest that pulls a large image never ends.
+ * Returns pasta of the image's release. Those of Debian 12 and Ubuntu 24.04 keep the end of a large answer from a
+ * reader that is slow, for ever (mended in passt 2024_10_30): a guest that pulls a large image never ends.
  */
 async function releasesPasta(): Promise<readonly string[]> {
   const tools = await openTools<'usr/bin/pasta'>(['passt', 'libc6'], silent);

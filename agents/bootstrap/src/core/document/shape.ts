@@ -12,8 +12,8 @@ export class Refused {
 
 /**
  * What a document has in a place: the name of a type, a list with the shape of its items, or a map with the shape of
- * each field. The key `*` of a map stands for every key. Besides types there are `any`, which others judge, `idle`: known,
- * but without effect here, which is said, and `silent`: it concerns another program alone.
+ * each field. The key `*` of a map stands for every key. Besides types there are `any`, which others judge, `idle`:
+ * known, but without effect here, which is said, and `silent`: it concerns another program alone.
  */
 export type Shape = string | Refused | readonly Shape[] | { readonly [field: string]: Shape };
 

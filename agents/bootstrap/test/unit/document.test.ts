@@ -70,7 +70,10 @@ describe('a document', () => {
       'auth: {discoveryToken: abcdef.0123456789abcdef, kubeconfig: x}',
       'auth: must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
     ],
-    ['cluster: {caCertHashes: [sha256:12]}', 'cluster.caCertHashes.0: has 9 of 71 characters; it must be sha256:'],
+    [
+      'cluster: {caCertHashes: [sha256:12]}',
+      'cluster.caCertHashes.0: has 9 of 71 characters; it must be sha256:',
+    ],
     ['cluster: {caCertHashes: x}', 'cluster.caCertHashes: must be a list'],
     ['node: {taints: [{key: a, effect: Never}]}', 'node.taints.0.effect: must be NoSchedule'],
     ['node: {maxPods: 1.5}', 'node.maxPods: must be whole'],

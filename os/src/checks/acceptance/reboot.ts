@@ -82,7 +82,7 @@ export const PODS_AFTER_REBOOT: Assertion = {
     const end = Date.now() + PODS_DEADLINE_MS;
     for (;;) {
       try {
-        return await checkStaticPods(subject, { isCleared: true });
+        return await checkStaticPods(subject, true);
       } catch (error) {
         if (Date.now() > end) throw error;
         await sleep(1000);

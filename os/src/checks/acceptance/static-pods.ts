@@ -136,10 +136,7 @@ type NodeSubject = Pick<Subject, 'kubectl' | 'nodeName' | 'lookAtHost'>;
  * Demands that every shipped pod runs or has ended well. The host is asked besides the API server, which may still show
  * a boot before. `isCleared` is for a node whose disk was full.
  */
-export async function checkStaticPods(
-  subject: NodeSubject,
-  { isCleared = false } = {},
-): Promise<string> {
+export async function checkStaticPods(subject: NodeSubject, isCleared = false): Promise<string> {
   const pods = await shippedPods();
   const staying = pods.filter(({ ends }) => !ends);
   const faults: string[] = [];
@@ -152,7 +149,7 @@ export async function checkStaticPods(
 export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
   {
     name: 'every static pod of the image runs with all its containers, or has ended well by design',
-    check: checkStaticPods,
+    check: (subject) => checkStaticPods(subject),
   },
   {
     name: 'when bootstrap set the host name, every static pod kept its UID, its sandbox and its containers',

@@ -129,7 +129,7 @@ describe('kubelet removed the containers of the pod that had ended', () => {
   it('counts as ended after pressure of the disk only', async () => {
     const subject = await node(cleared);
     await expect(running?.(subject)).rejects.toThrow('cni/install has not ended with 0');
-    expect(await checkStaticPods(subject, { isCleared: true })).toBe('4 run, 1 ended');
+    expect(await checkStaticPods(subject, true)).toBe('4 run, 1 ended');
   });
 
   it.each([
@@ -137,12 +137,12 @@ describe('kubelet removed the containers of the pod that had ended', () => {
     ['render', { state: 'running' }, 'chrony/render has not ended with 0'],
   ] as const)('does not excuse %s with %j', async (name, more, message) => {
     const subject = await node(change(name, more));
-    await expect(checkStaticPods(subject, { isCleared: true })).rejects.toThrow(message);
+    await expect(checkStaticPods(subject, true)).rejects.toThrow(message);
   });
 
   it('does not excuse a container that stays', async () => {
     const subject = await node(healthy().filter(({ name }) => name !== 'chronyd'), healthy(), healthy()); // prettier-ignore
-    await expect(checkStaticPods(subject, { isCleared: true })).rejects.toThrow('chronyd does not');
+    await expect(checkStaticPods(subject, true)).rejects.toThrow('chronyd does not');
   });
 });
 

@@ -33,24 +33,21 @@ func modulesFiles(top string, generation int) []modulesFile {
 	return append([]modulesFile{{filepath.Join(top, slots.ImagesDir), slots.ModulesName(generation)}}, files...)
 }
 
-// loadNetworkCards loads the drivers of network cards in the background where no card works yet: a link takes seconds
-// to come up, and it is to be up when the first pod asks for an address. Seeds is closed when modules.erofs is mounted.
-func (h *host) loadNetworkCards(seeds <-chan struct{}) {
-	go func() {
-		<-seeds
-		started := time.Now()
-		cards, err := modules.OpenCards(modules.CardsTable, modules.Dir(), moduleSettings, strings.Fields(readLine("/proc/cmdline")))
-		var files int
-		if err == nil {
-			files, err = cards.Load()
-		}
-		if err != nil {
-			h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load drivers of network cards", "See what the module loader says of them: it tries again.", err))
-		}
-		if files > 0 {
-			h.log.Info("modules.network", "files", files, "ms", time.Since(started).Milliseconds())
-		}
-	}()
+// loadNetworkCards loads the drivers of network cards where no card works yet: a link takes seconds to come up, and it
+// is to be up when the first pod asks for an address.
+func (h *host) loadNetworkCards() {
+	started := time.Now()
+	cards, err := modules.OpenCards(modules.CardsTable, modules.Dir(), moduleSettings, strings.Fields(readLine("/proc/cmdline")))
+	var files int
+	if err == nil {
+		files, err = cards.Load()
+	}
+	if err != nil {
+		h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load drivers of network cards", "See what the module loader says of them: it tries again.", err))
+	}
+	if files > 0 {
+		h.log.Info("modules.network", "files", files, "ms", time.Since(started).Milliseconds())
+	}
 }
 
 // mountModules mounts all modules of the kernel over those of the root, if the machine has the file with them. It comes

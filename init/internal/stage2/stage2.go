@@ -146,6 +146,7 @@ func (h *host) boot() error {
 	if err := h.mountState(drivers); err != nil {
 		return err
 	}
+	go h.loadNetworkCards() // the settings of the node are known now
 	h.floorClockBySaved(savedTime)
 	h.beginRun()
 	if err := h.prepareStore(); err != nil {
@@ -161,7 +162,10 @@ func (h *host) boot() error {
 	h.identify()
 	seeds := h.mountSeeds(drivers)
 	h.versions.seeded = seeds
-	h.loadNetworkCards(seeds)
+	go func() {
+		<-seeds // modules.erofs may have the drivers of cards that are not in the root
+		h.loadNetworkCards()
+	}()
 	h.prepareKubelet()
 	select {
 	case <-seeds:

@@ -146,7 +146,6 @@ func (h *host) boot() error {
 	if err := h.mountState(drivers); err != nil {
 		return err
 	}
-	go h.loadNetworkCards() // the settings of the node are known now
 	h.floorClockBySaved(savedTime)
 	h.beginRun()
 	if err := h.prepareStore(); err != nil {
@@ -163,7 +162,7 @@ func (h *host) boot() error {
 	seeds := h.mountSeeds(drivers)
 	h.versions.seeded = seeds
 	go func() {
-		<-seeds // modules.erofs may have the drivers of cards that are not in the root
+		<-seeds // modules.erofs is mounted, if the machine has it
 		h.loadNetworkCards()
 	}()
 	h.prepareKubelet()

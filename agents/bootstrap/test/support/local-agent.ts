@@ -31,9 +31,11 @@ export class LocalAgent implements AsyncDisposable {
     this.node = node;
   }
 
-  readonly #log = testLogger((text) => {
-    const line: unknown = JSON.parse(text);
-    if (isLine(line)) this.lines.push(line);
+  readonly #log = testLogger({
+    stdout: (text) => {
+      const line: unknown = JSON.parse(text);
+      if (isLine(line)) this.lines.push(line);
+    },
   });
 
   #context(change: Partial<Settings>) {

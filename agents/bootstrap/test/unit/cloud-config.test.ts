@@ -1,8 +1,8 @@
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { nameFromCloudConfig } from '../../src/core/document/formats/cloud-config.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
+import { testLogger } from '../support/logger.ts';
 import { NodeFolder } from '../support/node-folder.ts';
 
 /** As Raspberry Pi Imager writes it, shortened. */
@@ -40,10 +40,7 @@ describe('a text for cloud-init', () => {
 describe('a medium as Raspberry Pi Imager customises it', () => {
   let node: NodeFolder;
   const said: string[] = [];
-  const log = createLogger('bootstrap', {
-    console: { send: (line) => void said.push(line), close: () => Promise.resolve() },
-    stdout: { write: () => true },
-  });
+  const log = testLogger({ console: (line) => said.push(line) });
 
   beforeEach(async () => {
     node = await NodeFolder.make();

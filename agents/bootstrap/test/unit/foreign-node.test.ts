@@ -1,4 +1,3 @@
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { GCP } from '../../src/core/providers/gcp.ts';
@@ -16,6 +15,7 @@ import { readSources } from '../../src/edge/sources/sources.ts';
 import { joinNode, type Outcome } from '../../src/verbs/join.ts';
 import { clusterApi, ENDPOINT } from '../support/carriers.ts';
 import { CA_A } from '../support/fixtures.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const DOCUMENT = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
@@ -24,10 +24,7 @@ const HEAD = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\n';
 let node: NodeFolder;
 const said: string[] = [];
 const api: ApiServer = { get: async () => Promise.resolve({ status: 200, body: '{}' }) };
-const log = createLogger('bootstrap', {
-  console: { send: (line) => void said.push(line), close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger({ console: (line) => said.push(line) });
 const reported = new Set<string>();
 async function run(): Promise<Outcome> {
   const { signal } = new AbortController();

@@ -29,9 +29,11 @@ const api: ApiServer = {
 };
 const isEvent = (value: unknown): value is { ev: string } =>
   typeof value === 'object' && value !== null && 'ev' in value;
-const log = testLogger((line: string) => {
-  const event: unknown = JSON.parse(line);
-  if (isEvent(event)) events.push(event);
+const log = testLogger({
+  stdout: (line) => {
+    const event: unknown = JSON.parse(line);
+    if (isEvent(event)) events.push(event);
+  },
 });
 
 beforeEach(async () => {

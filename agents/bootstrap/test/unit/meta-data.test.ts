@@ -1,9 +1,9 @@
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { parseMetaData } from '../../src/core/document/meta-data.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { CA_A, CLIENT } from '../support/fixtures.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 import { WatchedNode } from '../support/watched-node.ts';
 
@@ -48,10 +48,7 @@ describe('a fault in meta-data', () => {
   const DOCUMENT = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\nnode: {name: n1}\n';
   let node: NodeFolder;
   const said: string[] = [];
-  const log = createLogger('bootstrap', {
-    console: { send: (line) => void said.push(line), close: () => Promise.resolve() },
-    stdout: { write: () => true },
-  });
+  const log = testLogger({ console: (line) => said.push(line) });
   const run = async (): Promise<Joined> => {
     const { signal } = new AbortController();
     return joinNode({ settings: node.settings, log, signal });

@@ -27,7 +27,7 @@ let lines: string[] = [];
 let files: Record<string, string | Handler> = {};
 
 const api: ApiServer = { get: async () => Promise.resolve({ status: 200, body: '{}' }) };
-const log = testLogger((line: string) => lines.push(line));
+const log = testLogger({ stdout: (line) => lines.push(line) });
 async function run(): Promise<Outcome> {
   const { signal } = new AbortController();
   const { outcome } = await joinNode({ settings: node.settings, log, signal, openApi: () => api });

@@ -32,7 +32,7 @@ const OTHER = `${HEAD}network: {version: 2, ethernets: {eth9: {dhcp4: true}}}\n`
 
 let node: NodeFolder;
 let onLine: (line: string) => void = () => {};
-const log = testLogger((line: string) => onLine(line));
+const log = testLogger({ stdout: (line) => onLine(line) });
 const context = (signal = AbortSignal.timeout(20_000)) => ({
   settings: node.settings,
   log,

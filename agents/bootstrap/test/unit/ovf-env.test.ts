@@ -55,7 +55,7 @@ const userData = (name: string): Remote['userData'] => ({
 describe('Azure’s volume', () => {
   let node: NodeFolder;
   let lines: string[];
-  const log = testLogger((line: string) => lines.push(line));
+  const log = testLogger({ stdout: (line) => lines.push(line) });
 
   beforeEach(async () => {
     lines = [];

@@ -3,11 +3,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import path from 'node:path';
 
-import { createLogger, type Logger } from '@kios/agent';
+import type { Logger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { joinNode } from '../../src/verbs/join.ts';
 import { renderPlan } from '../../src/verbs/render.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const CA = readFileSync(path.join(import.meta.dirname, '../support/fixtures/ca-a.crt'), 'utf8');
@@ -51,10 +52,7 @@ beforeEach(async () => {
   lines = [];
   authorization = [];
   stop = new AbortController();
-  log = createLogger('bootstrap', {
-    console: { send: (line) => void lines.push(line), close: () => Promise.resolve() },
-    stdout: { write: (line: string) => lines.push(line) },
-  });
+  log = testLogger({ stdout: (line) => lines.push(line), console: (line) => lines.push(line) });
   node = await NodeFolder.make();
   node.lease();
   reply = good;

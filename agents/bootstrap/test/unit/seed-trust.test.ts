@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { createLogger } from '@kios/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { BootstrapError } from '../../src/core/faults/errors.ts';
@@ -13,6 +12,7 @@ import { readSources } from '../../src/edge/sources/sources.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { reset } from '../../src/verbs/reset.ts';
 import { CLOUDS } from '../support/clouds.ts';
+import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 
 const fixture = (name: string): string =>
@@ -43,10 +43,7 @@ const api: ApiServer = {
     return Promise.resolve({ status: 200, body: '{}' });
   },
 };
-const log = createLogger('bootstrap', {
-  console: { send: (line) => void onConsole.push(line), close: () => Promise.resolve() },
-  stdout: { write: () => true },
-});
+const log = testLogger({ console: (line) => onConsole.push(line) });
 
 async function run(change: Partial<Settings> = {}): Promise<Joined> {
   const settings = { ...node.settings, ...change };

@@ -13,7 +13,7 @@ const TO_PORT_68 = PORT_68.replace(':0044', ':1044').replace(':0000', ':0044');
 
 let node: NodeFolder;
 let lines: string[] = [];
-const log = testLogger((line: string) => lines.push(line));
+const log = testLogger({ stdout: (line) => lines.push(line) });
 const wait = async (podsTimeoutSeconds: number): Promise<void> =>
   waitForStaticPods({ ...node.settings, podsTimeoutSeconds }, log, new AbortController().signal);
 

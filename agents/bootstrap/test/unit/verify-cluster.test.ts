@@ -45,7 +45,7 @@ function server(...answers: readonly Answer[]): OpenApi {
   });
 }
 
-const log = testLogger((line: string) => lines.push(line));
+const log = testLogger({ stdout: (line) => lines.push(line) });
 
 beforeEach(() => {
   calls = [];

@@ -80,8 +80,10 @@ it('ends users’ pods first and waits for all, each with its own time', async (
   });
   const at = (event: string, pod: string): number =>
     events.findIndex((one) => one.event === event && 'pod' in one && one.pod === pod);
-  for (const { name: pod } of [quick, stubborn, plain])
+  for (const { name: pod } of [quick, plain])
     expect(at('ended', pod)).toBeLessThan(at('asked', 'dhcp'));
+  // Its grace period and kubelet's wait for its group are the same 2 s, so either may end first.
+  expect(at('ended', 'stubborn')).toBeGreaterThan(at('ended', 'quick'));
   expect(at('ended', 'dhcp')).toBe(events.length - 1);
   expect(events).toContainEqual({ event: 'status', shuttingDown: true });
 });

@@ -30,8 +30,9 @@ import {
 } from '../support/publish/registries.ts';
 import { login } from '../support/publish/run-publish.ts';
 import { describeRecorded } from '../support/recorded.ts';
+import { SlotMachine } from '../support/slots.ts';
 import { copyBuild } from '../support/systems.ts';
-import { expectWholeInEachState } from '../support/update-cuts.ts';
+import { type Cuts, expectWholeInEachState } from '../support/update-cuts.ts';
 import { type LoggedWrite, readWriteLog } from '../support/write-log.ts';
 
 const BUILD_AND_BOOT_MS = 90 * 60_000;
@@ -40,6 +41,7 @@ const ROLL_OUT_MS = 90 * 60_000;
 const PULL_S = 1800;
 const STALL_SECONDS = 3600;
 const CUTS_MS = 60 * 60_000;
+const START_MS = 5 * 60_000;
 
 const NODES = fleetNames(3);
 /** Of the workload's three pods, so many must run at any time. */
@@ -120,7 +122,9 @@ await describeRecorded('update', () => {
   let registry: TestRegistry;
   let plane: ControlPlane;
   let kubectl: Kubectl;
+  let fleet: Fleet | undefined;
   let writes: readonly LoggedWrite[];
+  let cuts: Cuts;
   const references = new Map<string, string>();
   /** The digest of each published system's EFI file. */
   const digests = new Map<string, string>();
@@ -216,18 +220,16 @@ await describeRecorded('update', () => {
     plane = await startControlPlane({ progress: context.progress });
     kubectl = await Kubectl.open(plane.adminKubeconfig);
     const entry = { caBundle: registry.ca?.pem, username: USER, password: PASSWORD };
-    context.undo.use(
-      await Fleet.start(NODES, {
-        context,
-        plane,
-        kubectl,
-        image,
-        ports: [Number(new URL(registry.url).port)],
-        registries: { [seenByNodes()]: entry },
-        folder: home,
-        recorded: NODES[0]!,
-      }),
-    );
+    fleet = await Fleet.start(NODES, {
+      context,
+      plane,
+      kubectl,
+      image,
+      ports: [Number(new URL(registry.url).port)],
+      registries: { [seenByNodes()]: entry },
+      folder: home,
+      recorded: NODES[0]!,
+    });
     await apply(
       'workload.json',
       JSON.stringify({ kind: 'List', apiVersion: 'v1', items: WORKLOAD }),
@@ -239,6 +241,7 @@ await describeRecorded('update', () => {
   }, BUILD_AND_BOOT_MS);
 
   afterAll(async () => {
+    await fleet?.[Symbol.asyncDispose]();
     await context.undo.disposeAsync();
     await down(silent, { purge: true });
     await registry?.[Symbol.asyncDispose]();
@@ -280,14 +283,6 @@ await describeRecorded('update', () => {
     writes = await readWriteLog(recordingOf(NODES[0]!).log);
   });
 
-  it('leaves a medium that starts, whenever the power goes', { timeout: CUTS_MS }, async () => {
-    const { before, log } = recordingOf(NODES[0]!);
-    const systems = new Map(['first', 'next'].map((tag, at) => [at + 1, digests.get(tag)!]));
-    const states = await expectWholeInEachState({ disk: before, log, writes, systems, folder: home }); // prettier-ignore
-    expect(states).toBeGreaterThan(200);
-    context.progress.info(`${states} states of the medium in an update`);
-  });
-
   it('stops at the first node that comes back', { timeout: ROLL_OUT_MS }, async () => {
     const before = await readNodes();
     await expect(order(reference('os:bad'))).rejects.toMatchObject({
@@ -316,5 +311,27 @@ await describeRecorded('update', () => {
     );
     const events = await kubectl.call(['get', 'events', '-A', '-o', 'jsonpath={.items[*].reason}']);
     expect(events).toContain('CameBack');
+  });
+
+  it('leaves a whole medium, whenever the power goes', { timeout: CUTS_MS }, async () => {
+    await fleet?.[Symbol.asyncDispose]();
+    const { before, log } = recordingOf(NODES[0]!);
+    const systems = new Map(['first', 'next'].map((tag, at) => [at + 1, digests.get(tag)!]));
+    cuts = await expectWholeInEachState({ disk: before, log, writes, systems, folder: home });
+    expect(cuts.states).toBeGreaterThan(200);
+    context.progress.info(`${cuts.states} states of the medium in an update`);
+  });
+
+  it('leaves a medium that starts, whenever the power goes', { timeout: CUTS_MS }, async () => {
+    const machine = new SlotMachine(artefactsIn(distDir('amd64')).image);
+    const running: string[] = [];
+    for (const kind of cuts.kinds) {
+      await machine.flashPart(kind);
+      const { said } = await machine.startUntilSaid('"ev":"slots.running"', START_MS);
+      running.push(/"ev":"slots\.running","generation":(\d+)/.exec(said)?.[1] ?? said);
+    }
+    // Without names of the new system the old one runs, and with its entry the new one, whatever else is there.
+    expect(new Set(running)).toEqual(new Set(['1', '2']));
+    context.progress.info(`started from ${running.length} kinds of states: ${running.join(', ')}`);
   });
 });

@@ -101,7 +101,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { console, machine } of this.#nodes) {
+    for (const { console, machine } of this.#nodes.splice(0)) {
       console[Symbol.dispose]();
       await machine.stop();
     }

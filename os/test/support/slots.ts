@@ -18,6 +18,8 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { Partition } from '../../src/media/configure/partition.ts';
 import type { FileContent } from '../../src/media/configure/plan.ts';
 import { silent } from '../../src/workstation/progress.ts';
+import { run } from '../../src/workstation/run.ts';
+import type { PartFile } from './power-cuts.ts';
 
 /** Generations of the medium's own system, and of the one on trial. */
 export const [GOOD, TRIAL] = [1, 2];
@@ -91,6 +93,14 @@ export class SlotMachine {
     await using medium = await this.openMedium();
     if (trial !== undefined) await medium.write(slotFile(TRIAL), trial);
     for (const counter of counters) await writeEntry(medium, TRIAL, counter);
+  }
+
+  /** Gives the machine a fresh medium with this EFI system partition. */
+  async flashPart({ file, offset }: PartFile): Promise<void> {
+    const disk = this.#machine.file('disk');
+    await this.#machine.create(this.#image);
+    const where = [`seek=${offset}`, 'oflag=seek_bytes', 'conv=notrunc'];
+    await run('dd', [`if=${file}`, `of=${disk}`, 'bs=1M', 'status=none', ...where]);
   }
 
   openMedium = async (): Promise<Partition> =>

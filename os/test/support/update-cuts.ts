@@ -70,21 +70,41 @@ async function copyEsp(disk: string, file: string): Promise<PartFile> {
   return { file, offset, bytes };
 }
 
+/** Returns the generations that have an entry, from what mdir lists of the whole part. */
+function generationsIn(listed: string): number[] {
+  const names = listed.split('\n').map((line) => line.trim().replace(/^::\/?/, ''));
+  return names
+    .filter((name) => path.posix.dirname(name) === ENTRY_FOLDER)
+    .flatMap((name) => parseEntryName(path.posix.basename(name))?.generation ?? []);
+}
+
+/** The states in which a power cut during an update can leave the medium. */
+export interface Cuts {
+  readonly states: number;
+  /** The EFI system partition in the first state of each kind: those with the same names on it. */
+  readonly kinds: readonly PartFile[];
+}
+
 /**
  * Looks at each state in which a power cut during an update can leave the medium: its file system can be mended, and
- * each entry names a whole system. Returns the number of states.
+ * each entry names a whole system.
  */
-export async function expectWholeInEachState(update: RecordedUpdate): Promise<number> {
+export async function expectWholeInEachState(update: RecordedUpdate): Promise<Cuts> {
   const { disk, log, systems, folder } = update;
   const tools = await openToolroot(silent);
   const part = await copyEsp(disk, path.join(folder, 'esp.img'));
   const copy = path.join(folder, 'system.efi');
   const onPart = (...args: readonly string[]): string[] => ['-i', part.file, ...args];
+  const kinds = new Map<string, PartFile>();
 
-  async function generations(): Promise<number[]> {
-    const listed = await tools.run('usr/bin/mdir', onPart('-a', '-b', `::${ENTRY_FOLDER}`));
-    const names = listed.split('\n').map((line) => path.posix.basename(line.trim()));
-    return names.flatMap((name) => parseEntryName(name)?.generation ?? []);
+  const namesOnPart = (): Promise<string> =>
+    tools.run('usr/bin/mdir', onPart('-a', '-b', '-/', '::'));
+
+  async function keepIfNew(names: string): Promise<void> {
+    if (kinds.has(names)) return;
+    const file = path.join(folder, `esp-${kinds.size}.img`);
+    await run('cp', ['--sparse=always', '--reflink=auto', part.file, file]);
+    kinds.set(names, { ...part, file });
   }
 
   async function digestOf(generation: number): Promise<string> {
@@ -99,15 +119,18 @@ export async function expectWholeInEachState(update: RecordedUpdate): Promise<nu
     return graveLines(stdout);
   }
 
-  let states = 0;
-  return eachState(log, touching(update.writes, part), part, async (state) => {
-    const found = new Set(await generations());
+  let seen = 0;
+  const states = await eachState(log, touching(update.writes, part), part, async (state) => {
+    const names = await namesOnPart();
+    await keepIfNew(names);
+    const found = new Set(generationsIn(names));
     expect({ state, hasOld: found.has(1) }).toEqual({ state, hasOld: true });
-    if (states++ % SAMPLE === 0 || found.size > 1)
+    if (seen++ % SAMPLE === 0 || found.size > 1)
       for (const generation of found) {
         const sha256 = await digestOf(generation);
         expect({ state, generation, sha256 }).toEqual({ state, generation, sha256: systems.get(generation) }); // prettier-ignore
       }
     expect({ state, grave: await check() }).toEqual({ state, grave: [] });
   });
+  return { states, kinds: [...kinds.values()] };
 }

@@ -327,6 +327,9 @@ func FuzzReplies(f *testing.F) {
 		}
 		open().Seal([]byte(secret), &key.PublicKey, "x")
 		open().Forget()
+		if got, err := open().Quote(nil); err == nil && len(got.Signature) != 64 {
+			t.Errorf("%+v", got)
+		}
 	})
 }
 

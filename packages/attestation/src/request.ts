@@ -10,6 +10,7 @@ export const NODE_USAGES = ['digital signature', 'client auth'] as const;
 const TAG = { integer: 0x02, bits: 0x03, utf8: 0x0c, sequence: 0x30, set: 0x31, attributes: 0xa0 };
 /** Of P-256, SubjectPublicKeyInfo has always so many bytes. */
 const SPKI_BYTES = 91;
+const NODE_PREFIX = 'system:node:';
 const ORGANIZATION = fromHex('0603 55040a');
 const COMMON_NAME = fromHex('0603 550403');
 /** ecdsa-with-SHA256 (RFC 5758). */
@@ -38,7 +39,7 @@ export function requestInfo(node: string, spki: Uint8Array): Uint8Array {
   const subject = tagged(
     TAG.sequence,
     named(ORGANIZATION, 'system:nodes'),
-    named(COMMON_NAME, `system:node:${node}`),
+    named(COMMON_NAME, `${NODE_PREFIX}${node}`),
   );
   const version = tagged(TAG.integer, Uint8Array.of(0));
   return tagged(TAG.sequence, version, subject, spki, tagged(TAG.attributes));
@@ -60,6 +61,24 @@ function publicKey(spki: Uint8Array): KeyObject {
   }
 }
 
+function decodePem(pem: string): Uint8Array {
+  const [, text] = PEM.exec(pem) ?? [];
+  if (text === undefined)
+    throw new DecodeError('decode a request: it is not one request in PEM form');
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+/** Returns the name of the node that a request seems to be for: `requestOf` says whether it is. */
+export function nodeIn(pem: string): string {
+  const der = Buffer.from(decodePem(pem));
+  const at = der.indexOf(NODE_PREFIX, 0, 'latin1');
+  // The byte before a text is its length, or ends it.
+  const length = at < 1 ? 0 : der.readUInt8(at - 1);
+  const name = der.toString('latin1', at + NODE_PREFIX.length, at + length);
+  if (/^[a-z0-9][a-z0-9.-]*$/.test(name)) return name;
+  throw new DecodeError('decode a request: it is for no node');
+}
+
 /** Returns the bytes before the content of a value. */
 const headOf = (der: Uint8Array): number => {
   const [, length = 0] = der;
@@ -71,10 +90,7 @@ const headOf = (der: Uint8Array): number => {
  * byte: whatever else a request could say cannot be in it.
  */
 export function requestOf(pem: string, node: string): Uint8Array {
-  const [, text] = PEM.exec(pem) ?? [];
-  if (text === undefined)
-    throw new DecodeError('decode a request: it is not one request in PEM form');
-  const der = new Uint8Array(Buffer.from(text, 'base64'));
+  const der = decodePem(pem);
   const content = der.slice(headOf(der));
   // The key is followed by the attributes, two bytes that end the info.
   const end = requestInfo(node, new Uint8Array(SPKI_BYTES)).length - 2;

@@ -10,6 +10,7 @@ import {
   certificateRequest,
   faultOf,
   formatReport,
+  nodeIn,
   parseReport,
   requestInfo,
   requestOf,
@@ -103,8 +104,9 @@ it('a report is read as it was written', () => {
   expect(() => parseReport(' '.repeat(256 * 1024 + 1))).toThrow('it is too long');
 });
 
-it.each([1, 20, 60, 100, 253])('a request for a name of %d characters is read', (length) => {
+it.each([1, 20, 63, 100, 243])('a request for a name of %d characters is read', (length) => {
   const node = 'n'.repeat(length);
+  expect(nodeIn(requestFor(node))).toBe(node);
   expect(requestOf(requestFor(node), node)).toEqual(spki);
 });
 
@@ -131,6 +133,7 @@ it('a request of any bytes is refused by a DecodeError', () => {
       const text = Buffer.from(bytes).toString('base64');
       const pem = `${head}${text}\n-----END CERTIFICATE REQUEST-----\n`;
       expect(() => requestOf(pem, 'node-1')).toThrow(DecodeError);
+      expect(() => nodeIn(pem)).toThrow(DecodeError);
     }),
   );
 });

@@ -40,7 +40,7 @@ const Schema = v.strictObject({
   images: v.optional(v.array(v.string())),
   /** SHA-256 of the certificate whose key has signed what firmware starts; absent of an unsigned system. */
   signed: v.optional(v.strictObject({ certificate: v.string() })),
-  /** What a TPM measures of this build, and whose signature `kios.efi` has of it; a build of before has the key only. */
+  /** What a TPM measures of this build, and whose signature of that it has; a build of before has only the key. */
   measured: v.optional(
     v.strictObject({
       key: v.string(),

@@ -12,8 +12,8 @@ const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadeci
 const Pcrs = v.pipe(
   v.record(v.picklist(['0', '2', '7'], 'must be 0, 2 or 7'), Digest),
   v.check(
-    (pcrs) => (pcrs['2'] ?? pcrs['7']) !== undefined,
-    'must have 2 or 7: a driver on the medium shows in no other',
+    (pcrs) => pcrs['2'] !== undefined,
+    'must have 2: a driver on the medium shows in no other',
   ),
 );
 const Machines = v.record(v.string(), v.strictObject({ key: Digest, pcrs: Pcrs }));

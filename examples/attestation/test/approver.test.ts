@@ -176,7 +176,12 @@ it.each<readonly [string, object, Readonly<Record<string, object>>, RegExp]>([
     { 'a.json': { v: 1 } },
     /a\.json: it was built without --pcr-key/,
   ],
-  ['a machine without pins', { n: { key: PCR11, pcrs: {} } }, {}, /n\.pcrs must have 2 or 7/],
+  [
+    'a machine without PCR 2',
+    { n: { key: PCR11, pcrs: { 7: PCR11 } } },
+    {},
+    /n\.pcrs must have 2:/,
+  ],
   ['a machine without a key', { n: { pcrs: { 2: PCR11 } } }, {}, /machines\.yaml: n\.key/],
 ])('with %s nothing is decided', async (_name, machines, builds, says) => {
   await write(machines, builds);

@@ -21,8 +21,8 @@ const Socket = "kios/control/attest.sock"
 const LogFile = "/sys/kernel/security/tpm0/binary_bios_measurements"
 
 const (
-	// mostLog keeps a report in the annotations of a Kubernetes object, which have 256 KiB.
-	mostLog = 128 << 10
+	// mostLog is several times what firmware leaves.
+	mostLog = 1 << 20
 	// mostBound is more than any public key has.
 	mostBound = 1024
 	// turnPatience is how long a client waits for those before it: a TPM replies within a second.

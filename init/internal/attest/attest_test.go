@@ -106,7 +106,7 @@ func TestNothingIsQuotedThatCannotBeReported(t *testing.T) {
 		"nothing to bind":     {nil, []byte("log"), "0 bytes"},
 		"too much to bind":    {bytes.Repeat([]byte("a"), mostBound+1), []byte("log"), "1025 bytes"},
 		"no list of firmware": {[]byte("a key"), nil, "has left no list"},
-		"a list of more":      {[]byte("a key"), make([]byte, mostLog+1), "more than 131072 bytes"},
+		"a list of more":      {[]byte("a key"), make([]byte, mostLog+1), "more than 1048576 bytes"},
 	} {
 		s, log := serverOf(t, quote, c.events)
 		r := ask(t, s, c.bound)

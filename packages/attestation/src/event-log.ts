@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 
 import { ByteReader, DecodeError } from '@kios/bytes';
 
+/** The PCRs of which a report has the entries: programs, the system, and words of others. */
+export const TOLD = [4, 11, 12] as const;
+
 /** An entry of the list of what was measured. */
 export interface MeasuredEvent {
   readonly pcr: number;
@@ -55,6 +58,19 @@ function readEvent(reader: ByteReader, sizes: ReadonlyMap<number, number>): Meas
   reader.skip(reader.u32le());
   if (digest === undefined) throw new DecodeError('decode a log: an entry lacks its SHA-256');
   return { pcr, type, digest };
+}
+
+/** Returns a log with the entries of `TOLD` alone. The others are most of it: keys of Secure Boot, boot entries. */
+export function trimLog(log: Uint8Array): Uint8Array<ArrayBuffer> {
+  const reader = new ByteReader(log);
+  const sizes = readSizes(reader);
+  const kept = [log.subarray(0, reader.offset)];
+  while (reader.remaining > 0) {
+    const start = reader.offset;
+    const { pcr } = readEvent(reader, sizes);
+    if (TOLD.some((told) => told === pcr)) kept.push(log.subarray(start, reader.offset));
+  }
+  return new Uint8Array(Buffer.concat(kept));
 }
 
 /** Decodes the log of a firmware in the crypto agile form (TCG PC Client Platform Firmware Profile, section 10). */

@@ -7,5 +7,6 @@ export {
   requestInfo,
   requestOf,
 } from './request.ts';
+export { trimLog } from './event-log.ts';
 export { nameOfKey } from './attestation-key.ts';
 export { faultOf, type Known, type KnownMachine, type Presented } from './judge.ts';

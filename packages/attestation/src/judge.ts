@@ -3,7 +3,7 @@ import { createHash, verify } from 'node:crypto';
 import { DecodeError, fromHex, toHex } from '@kios/bytes';
 
 import { decodeKey, nameOfKey } from './attestation-key.ts';
-import { decodeEventLog, extend, type MeasuredEvent, replay } from './event-log.ts';
+import { decodeEventLog, extend, type MeasuredEvent, replay, TOLD } from './event-log.ts';
 import { decodeQuote } from './quote.ts';
 import type { Report } from './report.ts';
 
@@ -36,8 +36,6 @@ export interface Presented {
 const PROGRAMS_PCR = 4;
 const SYSTEM_PCR = 11;
 const WORDS_PCR = 12;
-/** Of these the log has to tell the whole value. */
-const TOLD = [PROGRAMS_PCR, SYSTEM_PCR, WORDS_PCR] as const;
 const PURPOSE = 'kios.dev/attestation/v1\n';
 const OPENED = 'kios: the data partition was opened';
 

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 /** The annotation of a CertificateSigningRequest that has the report. */
 export const ANNOTATION = 'kios.dev/attestation';
 
-/** A report is the annotations of an object, which Kubernetes bounds to so many bytes. */
+/** A report is in the annotations of an object, which Kubernetes bounds to so many bytes. */
 const MAX_TEXT = 256 * 1024;
 
 const Bytes = v.pipe(
@@ -24,7 +24,7 @@ export const Report = v.object({
   signature: v.pipe(Bytes, v.length(64)),
   /** The PCRs by number. */
   pcrs: v.record(v.pipe(v.string(), v.regex(/^(?:\d|1\d|2[0-3])$/)), v.pipe(Bytes, v.length(32))),
-  /** What was measured, in TCG's form. */
+  /** What was measured, in TCG's form: all of it from init, and only the PCRs that are judged in an annotation. */
   log: Bytes,
 });
 export type Report = v.InferOutput<typeof Report>;

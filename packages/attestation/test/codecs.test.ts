@@ -1,11 +1,13 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 
 import { DecodeError } from '@kios/bytes';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
 import { decodeKey } from '../src/attestation-key.ts';
-import { decodeEventLog, replay } from '../src/event-log.ts';
+import { decodeEventLog, replay, trimLog } from '../src/event-log.ts';
 import {
   certificateRequest,
   faultOf,
@@ -85,6 +87,22 @@ it('a quote whose bytes were changed anywhere is a fault', () => {
   );
 });
 
+it('a trimmed log has the entries that are judged, and leads to the same values', () => {
+  const log = encodeLog([
+    [7, 'SecureBoot'],
+    [4, 'program'],
+    [1, 'Boot0001'],
+    [11, 'system'],
+    [12, 'words'],
+  ]);
+  const trimmed = trimLog(log);
+  expect(decodeEventLog(trimmed).map(({ pcr }) => pcr)).toEqual([4, 11, 12]);
+  for (const pcr of [4, 11, 12])
+    expect(replay(decodeEventLog(trimmed), pcr)).toEqual(replay(decodeEventLog(log), pcr));
+  expect(trimLog(trimmed)).toEqual(trimmed);
+  expect(() => trimLog(log.slice(0, -1))).toThrow(DecodeError);
+});
+
 it('entries that extend nothing do not count, and each PCR has its own', () => {
   const log = encodeLog([
     [4, 'a'],
@@ -108,6 +126,12 @@ it.each([1, 20, 63, 100, 243])('a request for a name of %d characters is read', 
   const node = 'n'.repeat(length);
   expect(nodeIn(requestFor(node))).toBe(node);
   expect(requestOf(requestFor(node), node)).toEqual(spki);
+});
+
+it('a request is one for OpenSSL and Go, too: both have verified this one', () => {
+  const pem = readFileSync(path.join(import.meta.dirname, 'vectors/request.pem'), 'utf8');
+  expect(nodeIn(pem)).toBe('node-1');
+  expect(requestOf(pem, 'node-1')).toHaveLength(91);
 });
 
 it('a request for another name, by another key or with anything else is refused', () => {

@@ -213,6 +213,7 @@ describe('a document with auth.attest', () => {
     ],
     [{ v: 1, quoted: true }, 'what cannot be read'],
     [{}, 'what cannot be read'],
+    [{ ...quoted(Uint8Array.of(1)), log: 'AAAA' }, 'the log of the firmware is unreadable'],
   ])('writes nothing when init says %o', async (line, says) => {
     reply = () => line;
     approves();

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import path from 'node:path';
 
-import { Report } from '@kios/attestation';
+import { Report, trimLog } from '@kios/attestation';
 import { describe } from '@kios/errors';
 import * as v from 'valibot';
 
@@ -10,8 +10,8 @@ import type { Settings } from '../../core/settings/settings.ts';
 
 /** Init waits 30 s for those before, and a slow TPM may need as long for each of its replies. */
 const ANSWER_MS = 120_000;
-/** A report has a log of 128 KiB at most, in base64. */
-const MAX_LINE = 512 * 1024;
+/** Init's log has 1 MiB at most, in base64. */
+const MAX_LINE = 2 * 1024 * 1024;
 
 /** What init says (docs/host-api.md section 12). */
 const Answer = v.variant('quoted', [
@@ -46,6 +46,14 @@ async function exchange(file: string, bytes: Uint8Array, signal: AbortSignal): P
   }
 }
 
+function withTrimmedLog(report: Report): Report {
+  try {
+    return { ...report, log: trimLog(report.log) };
+  } catch (cause) {
+    throw failed(`the log of the firmware is unreadable: ${describe(cause)}`);
+  }
+}
+
 /** Has the TPM say what this machine has started, bound to these bytes. */
 export async function askTpm(
   { run }: Settings,
@@ -56,7 +64,7 @@ export async function askTpm(
   signal.throwIfAborted();
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Answer), line);
   if (!parsed.success) throw failed('init says what cannot be read');
-  if (parsed.output.quoted) return parsed.output;
+  if (parsed.output.quoted) return withTrimmedLog(parsed.output);
   const { cause, code } = parsed.output;
   throw failed(`init cannot ${cause} (${code})`);
 }

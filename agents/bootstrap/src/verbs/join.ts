@@ -101,7 +101,8 @@ async function configure(
   showEndpoint(context, settled.cluster);
   await keepSeed(settings, settled);
   const isRestarted = await commit(context, settled, facts, filesOf(settled, facts));
-  if (node.identity !== undefined && node.attested !== undefined) await forgetAttested(settings);
+  const isMember = node.identity !== undefined && !facts.dropIdentity;
+  if (isMember && node.attested !== undefined) await forgetAttested(settings);
   if (!facts.isRecalled) await reportToProvider(context, sources);
   return { outcome: await outcomeOf(settings, settled, facts, isRestarted), input: settled, facts };
 }

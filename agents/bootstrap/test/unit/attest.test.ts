@@ -49,6 +49,7 @@ function quoted(bound: Uint8Array): object {
 beforeAll(() => {
   pki = mkdtempSync(path.join(tmpdir(), 'kios-pki-'));
   makeCa(pki, 'ca');
+  makeCa(pki, 'other');
   const usage = 'clientAuth';
   makeLeaf(pki, 'node', 'ca', { subject: '/O=system:nodes/CN=system:node:node-1', usage });
 });
@@ -82,11 +83,11 @@ afterEach(async () => {
   await agent[Symbol.asyncDispose]();
 });
 
-function documentWith(auth: object): string {
+function documentWith(auth: object, ca = 'ca'): string {
   return JSON.stringify({
     apiVersion: 'kios.dev/v1',
     kind: 'NodeBootstrap',
-    cluster: { endpoint: 'https://127.0.0.1:6443', caBundle: pem('ca.crt') },
+    cluster: { endpoint: 'https://127.0.0.1:6443', caBundle: pem(`${ca}.crt`) },
     auth: { bootstrapToken: TOKEN, ...auth },
   });
 }
@@ -229,6 +230,19 @@ describe('a document with auth.attest', () => {
     init.close();
     node.remove('run/kios/control');
     expect(await fault()).toMatch('KIOS_BOOTSTRAP_ATTEST');
+  });
+
+  it('keeps what it got for another cluster, also where a leftover was', async () => {
+    approves();
+    await agent.run();
+    node.kubeletJoins(pem('node.crt'));
+    await agent.run();
+    node.write(ATTESTED, pem('node.crt'));
+    agent.cluster.ca = pem('other.crt');
+    node.seed(documentWith({ attest: true }, 'other'));
+    expect((await agent.run()).outcome).toBe('pending');
+    expect(node.read(ATTESTED)).toContain('PRIVATE KEY');
+    expect(node.read(BOOTSTRAP)).toContain('kios-attested.pem');
   });
 
   it('needs a token', async () => {

@@ -42,6 +42,7 @@ const (
 	CryptKey      = "KIOS_INIT_CRYPT_KEY"
 	CryptUsed     = "KIOS_INIT_CRYPT_RECOVERED"
 	CryptHeader   = "KIOS_INIT_CRYPT_HEADER"
+	Attest        = "KIOS_INIT_ATTEST"
 	Disk          = "KIOS_INIT_DISK"
 	DiskUnused    = "KIOS_INIT_DISK_UNUSED"
 	Argument      = "KIOS_INIT_ARGUMENT"

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kios.dev/init/internal/attest"
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/cmdline"
 	"kios.dev/init/internal/devlinks"
@@ -224,6 +225,9 @@ func (h *host) openAPI() error {
 	h.api = api
 	if err := h.openESP(); err != nil {
 		return fault.New(fault.HostAPI, "listen on /run/"+esp.Socket, "Report this.", err)
+	}
+	if err := h.openAttest(); err != nil {
+		return fault.New(fault.HostAPI, "listen on /run/"+attest.Socket, "Report this.", err)
 	}
 	return nil
 }

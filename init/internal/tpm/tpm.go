@@ -25,6 +25,9 @@ const (
 	// wordsPCR is where it measures what others add to the kernel's command line; it is zero when nobody does.
 	wordsPCR = 12
 
+	// Opened is what Forget extends PCR 11 by: whoever checks a quote expects it (docs/host-api.md).
+	Opened = "kios: the data partition was opened"
+
 	keyBits     = 2048
 	keyExponent = 65537
 	nonceBytes  = 16
@@ -258,8 +261,8 @@ func policyPCR(pcr uint, value []byte) tpm2.PolicyPCR {
 	return tpm2.PolicyPCR{Pcrs: selection(pcr), PcrDigest: tpm2.TPM2BDigest{Buffer: digest[:]}}
 }
 
-func selection(pcr uint) tpm2.TPMLPCRSelection {
-	return tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{{Hash: tpm2.TPMAlgSHA256, PCRSelect: tpm2.PCClientCompatible.PCRs(pcr)}}}
+func selection(pcrs ...uint) tpm2.TPMLPCRSelection {
+	return tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{{Hash: tpm2.TPMAlgSHA256, PCRSelect: tpm2.PCClientCompatible.PCRs(pcrs...)}}}
 }
 
 // publicOf returns the builder's key in the form by which TPMs name it.
@@ -312,7 +315,7 @@ func (t *TPM) read(pcr uint) ([]byte, error) {
 // Forget changes PCR 11 until the next reset, so that no program gets a secret that is sealed to the system.
 func (t *TPM) Forget() (err error) {
 	defer guarded(&err)
-	digest := sha256.Sum256([]byte("kios: the data partition was opened"))
+	digest := sha256.Sum256([]byte(Opened))
 	_, err = tpm2.PCRExtend{
 		PCRHandle: tpm2.AuthHandle{Handle: tpm2.TPMHandle(systemPCR), Auth: tpm2.PasswordAuth(nil)},
 		Digests:   tpm2.TPMLDigestValues{Digests: []tpm2.TPMTHA{{HashAlg: tpm2.TPMAlgSHA256, Digest: digest[:]}}},

@@ -181,6 +181,43 @@ func TestASecretIsForSignedSystemsOfThisMachineOnly(t *testing.T) {
 	check("a cleared TPM", old, ErrOther)
 }
 
+// attack asks for a secret as a program does that leaves out init's own checks, with the policy and without. It returns
+// how the policy was met, and what the TPM gave out.
+func (t *TPM) attack(test *testing.T, sealed Sealed, signed Signed) (met error, got []byte) {
+	test.Helper()
+	parent, err := t.parent()
+	if err != nil {
+		test.Fatal(err)
+	}
+	defer t.flush(parent.handle)
+	public, err := tpm2.Unmarshal[tpm2.TPM2BPublic](sealed.Public)
+	if err != nil {
+		test.Fatal(err)
+	}
+	private, err := tpm2.Unmarshal[tpm2.TPM2BPrivate](sealed.Private)
+	if err != nil {
+		test.Fatal(err)
+	}
+	object, err := tpm2.Load{ParentHandle: tpm2.AuthHandle{Handle: parent.handle, Name: parent.name, Auth: tpm2.PasswordAuth(nil)}, InPrivate: *private, InPublic: *public}.Execute(t.to)
+	if err != nil {
+		test.Fatal(err)
+	}
+	defer t.flush(object.ObjectHandle)
+	session, end, err := tpm2.PolicySession(t.to, tpm2.TPMAlgSHA256, nonceBytes)
+	if err != nil {
+		test.Fatal(err)
+	}
+	defer end()
+	met = t.satisfy(session.Handle(), signed)
+	for _, auth := range []tpm2.Session{session, tpm2.PasswordAuth(nil)} {
+		open, err := tpm2.Unseal{ItemHandle: tpm2.AuthHandle{Handle: object.ObjectHandle, Name: object.Name, Auth: auth}}.Execute(t.to)
+		if err == nil {
+			return met, open.OutData.Buffer
+		}
+	}
+	return met, nil
+}
+
 // The explanation before may be wrong, or left out by a program of an attacker: the TPM itself has to refuse.
 func TestTheTPMItselfRefuses(t *testing.T) {
 	m, key, other := newMachine(t), newKey(t), newKey(t)
@@ -193,30 +230,8 @@ func TestTheTPMItselfRefuses(t *testing.T) {
 	}
 	attack := func(what string, signed Signed) {
 		t.Helper()
-		parent, err := tpm.parent()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tpm.flush(parent.handle)
-		public, _ := tpm2.Unmarshal[tpm2.TPM2BPublic](sealed.Public)
-		private, _ := tpm2.Unmarshal[tpm2.TPM2BPrivate](sealed.Private)
-		object, err := tpm2.Load{ParentHandle: tpm2.AuthHandle{Handle: parent.handle, Name: parent.name, Auth: tpm2.PasswordAuth(nil)}, InPrivate: *private, InPublic: *public}.Execute(tpm.to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tpm.flush(object.ObjectHandle)
-		session, end, err := tpm2.PolicySession(tpm.to, tpm2.TPMAlgSHA256, nonceBytes)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer end()
-		met := tpm.satisfy(session.Handle(), signed)
-		got, err := tpm2.Unseal{ItemHandle: tpm2.AuthHandle{Handle: object.ObjectHandle, Name: object.Name, Auth: session}}.Execute(tpm.to)
-		if err == nil {
-			t.Errorf("%s: %v, and the TPM gives out %q", what, met, got.OutData.Buffer)
-		}
-		if _, err := (tpm2.Unseal{ItemHandle: tpm2.AuthHandle{Handle: object.ObjectHandle, Name: object.Name, Auth: tpm2.PasswordAuth(nil)}}).Execute(tpm.to); err == nil {
-			t.Errorf("%s: the TPM gives it out without a policy", what)
+		if met, got := tpm.attack(t, sealed, signed); got != nil {
+			t.Errorf("%s: %v, and the TPM gives out %q", what, met, got)
 		}
 	}
 	tpm = m.reset()
@@ -327,6 +342,9 @@ func FuzzReplies(f *testing.F) {
 		}
 		open().Seal([]byte(secret), &key.PublicKey, "x")
 		open().Forget()
+		if got, err := open().Quote(nil); err == nil && len(got.Signature) != 64 {
+			t.Errorf("%+v", got)
+		}
 	})
 }
 

@@ -14,18 +14,27 @@ import { readEnrolment } from '../../src/build/secure-boot/enrolment.ts';
 import { createKeys } from '../../src/build/secure-boot/keys.ts';
 import { MeasurementKey } from '../../src/build/secure-boot/measurement-key.ts';
 import { Signer } from '../../src/build/secure-boot/signer.ts';
+import { waitReady } from '../../src/lab/boot.ts';
+import { type ControlPlane, startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import { down } from '../../src/lab/down.ts';
+import { Kubectl } from '../../src/lab/kubectl.ts';
+import { seedFor } from '../../src/lab/seed-document.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { ApproverProcess } from '../support/approver.ts';
 import { EncryptedMachine, type Opened } from '../support/encrypted-machine.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { replaceSystem } from '../support/slots.ts';
+import { unsealingPod } from '../support/unsealing-pod.ts';
 
 const BUILD_MS = 90 * 60_000;
 const BOOT_MS = 15 * 60_000;
 const timeout = BOOT_MS;
 const MIB = 2 ** 20;
+/** The node asks again five minutes after it was denied. */
+const RETRY_MS = 10 * 60_000;
+const NODE = 'attested';
 const HEADER_BYTES = 16 * MIB;
 const CRB = 'tpm-crb';
 
@@ -147,6 +156,21 @@ await describeRecorded('encryption', () => {
     expect(second.said).not.toMatch(KEY);
   });
 
+  it('no pod gets the key from the TPM, however privileged', { timeout }, async () => {
+    const sections = readSections(await readFile(image.efi));
+    const files = await unsealingPod(dir, '/dev/vda2', sections);
+    {
+      await using medium = await machine.openMedium();
+      for (const [name, content] of Object.entries(files)) await medium.write(name, content);
+    }
+    const { fields } = await machine.during({ tpm: CRB }, ({ console }) =>
+      console.expect('the try of the pod', ({ ev }) => ev === 'unseal.tried', BOOT_MS),
+    );
+    expect(fields).toMatchObject({ given: false, passed: true });
+    await using medium = await machine.openMedium();
+    for (const name of Object.keys(files)) await medium.remove(name);
+  });
+
   it('no name of the node’s files is on the disk in the clear', { timeout }, async () => {
     await using disk = await open(machine.disk);
     const { offset } = LAYOUT.partitions[1]!;
@@ -265,4 +289,69 @@ await describeRecorded('encryption', () => {
       expect(opened.said).not.toMatch(KEY);
     },
   );
+
+  describe('a node that has to prove what it has started', () => {
+    let controlPlane: ControlPlane;
+    let kubectl: Kubectl;
+    let approver: ApproverProcess;
+
+    beforeAll(async () => {
+      controlPlane = await startControlPlane({ progress });
+      kubectl = await Kubectl.open(controlPlane.adminKubeconfig);
+      await kubectl.call(['delete', 'clusterrolebinding', 'kubeadm:node-autoapprove-bootstrap']);
+      const build = await readFile(path.join(dir, 'dist/build.json'), 'utf8');
+      const lists = path.join(dir, 'lists');
+      approver = await ApproverProcess.start(lists, controlPlane.adminKubeconfig, [build]);
+      const { 'user-data': document } = seedFor(
+        {
+          instanceId: 'attested',
+          endpoint: controlPlane.endpointForGuest,
+          caCertHash: controlPlane.caCertHash,
+          token: await controlPlane.createBootstrapToken(),
+          nodeName: NODE,
+        },
+        { attest: true },
+      );
+      await machine.flash(image.image, { 'kios/encrypt': '', 'kios/bootstrap.yaml': document });
+    }, BUILD_MS);
+
+    afterAll(() => approver[Symbol.dispose]());
+
+    const joining = () => ({ tpm: CRB, workstationPorts: [controlPlane.apiPort] }) as const;
+
+    it(
+      'is denied with another system, though the same key has signed it',
+      { timeout: timeout + RETRY_MS },
+      async () => {
+        await putSystem(await systemWith('kios.test=4', (stub, own) => key.sections(stub, own)));
+        await machine.during(joining(), async ({ console }) => {
+          const unknown = await approver.expect('denied', BOOT_MS);
+          expect([unknown['node'], unknown['why']]).toEqual([
+            NODE,
+            expect.stringMatching(/^no machine/),
+          ]);
+          const from = approver.said.length;
+          await approver.list({ [NODE]: unknown['machine'] });
+          const denied = await approver.expect('denied', RETRY_MS, from);
+          expect(denied['why']).toMatch(/^its firmware started what is not known: [0-9a-f]{64}$/);
+          const told = await console.expect(
+            'the refusal',
+            ({ ev }) => ev === 'attest.denied',
+            RETRY_MS,
+          );
+          expect(told.fields['code']).toBe('KIOS_BOOTSTRAP_DENIED');
+        });
+      },
+    );
+
+    it('joins with the system on the list', { timeout: 2 * timeout }, async () => {
+      await putBuilt();
+      await machine.during(joining(), async (node) => {
+        const approved = await approver.expect('approved', BOOT_MS);
+        expect(approved).toMatchObject({ node: NODE });
+        await waitReady(node, kubectl, NODE, AbortSignal.timeout(BOOT_MS));
+      });
+      expect(approver.said.filter(({ ev }) => ev === 'approved.by-others')).toEqual([]);
+    });
+  });
 });

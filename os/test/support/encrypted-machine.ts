@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe } from '@kios/errors';
 
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
-import { powerOn } from '../../src/lab/boot.ts';
+import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
 import { labMachine } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
@@ -34,6 +34,8 @@ export interface PowerOn {
   readonly words?: readonly string[];
   /** Waits for the end of init's boot, and not only for its state. */
   readonly toEnd?: boolean;
+  /** Ports of the workstation's 127.0.0.1 that the machine may reach. */
+  readonly workstationPorts?: readonly number[];
 }
 
 /** A machine with a TPM, whose medium may ask for an encrypted data partition. */
@@ -87,24 +89,34 @@ export class EncryptedMachine implements AsyncDisposable {
     }
   }
 
-  async #start({ tpm, toEnd = false, words = [], ...options }: PowerOn): Promise<Opened> {
+  async #start({ toEnd = false, ...options }: PowerOn): Promise<Opened> {
+    const last = toEnd ? ['boot.done'] : ['data.mounted', 'data.ram'];
+    return this.during(options, async ({ console }) => {
+      await console.expect('the state', ({ ev }) => last.includes(ev), BOOT_MS);
+      return {
+        events: [...console.events],
+        said: await readFile(this.#machine.file('console'), 'latin1'),
+      };
+    });
+  }
+
+  /** Powers the machine on, and off when the work is done. */
+  async during<T>(
+    { tpm, words = [], workstationPorts = [], ...options }: Omit<PowerOn, 'toEnd'>,
+    work: (node: BootedNode) => Promise<T>,
+  ): Promise<T> {
     await using chip = tpm === undefined ? undefined : await EmulatedTpm.start(this.#tpm);
     const node = await powerOn(this.#machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
       cpus: 2,
-      workstationPorts: [],
+      workstationPorts,
       devices: chip === undefined || tpm === undefined ? [] : tpmFlags(chip.socket, tpm),
       words,
       ...options,
     });
-    const last = toEnd ? ['boot.done'] : ['data.mounted', 'data.ram'];
     try {
-      await node.console.expect('the state', ({ ev }) => last.includes(ev), BOOT_MS);
-      return {
-        events: [...node.console.events],
-        said: await readFile(this.#machine.file('console'), 'latin1'),
-      };
+      return await work(node);
     } finally {
       node.console[Symbol.dispose]();
       await this.#machine.stop();

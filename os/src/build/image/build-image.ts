@@ -20,6 +20,7 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import { type MeasuredBuild, measureBuild } from '../secure-boot/measured-build.ts';
 import type { MeasurementKey } from '../secure-boot/measurement-key.ts';
 import {
   type SecureBoot,
@@ -287,6 +288,14 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   return out;
 }
 
+async function measuredOf(
+  dist: string,
+  { arch, measurementKey, progress }: BuildRequest,
+): Promise<MeasuredBuild | undefined> {
+  if (measurementKey === undefined) return undefined;
+  return measureBuild(artefactsIn(dist).efi, arch, measurementKey, progress);
+}
+
 /**
  * Runs a build in its output folder, where only one works at a time, and records what it was made from.
  */
@@ -302,7 +311,7 @@ export async function buildIn<T>(
     const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images, secureBoot } = request;
     const time = await sourceTime();
     const certificate = secureBoot?.signer.fingerprint;
-    const measured = request.measurementKey?.fingerprint;
+    const measured = await measuredOf(dist, request);
     await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time, certificate, measured }); // prettier-ignore
     return built;
   } finally {

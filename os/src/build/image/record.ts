@@ -11,6 +11,7 @@ import type { OciImage } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { isPath } from '../preload/preload.ts';
+import type { MeasuredBuild } from '../secure-boot/measured-build.ts';
 import { shortName } from '../shipped.ts';
 import { readPrograms } from '../sources/upstream/components.ts';
 import { KIOS } from '../versions.ts';
@@ -39,8 +40,14 @@ const Schema = v.strictObject({
   images: v.optional(v.array(v.string())),
   /** SHA-256 of the certificate whose key has signed what firmware starts; absent of an unsigned system. */
   signed: v.optional(v.strictObject({ certificate: v.string() })),
-  /** SHA-256 of the public key whose owner has signed what a TPM measures of `kios.efi`. */
-  measured: v.optional(v.strictObject({ key: v.string() })),
+  /** What a TPM measures of this build, and whose signature of that it has; a build of before has only the key. */
+  measured: v.optional(
+    v.strictObject({
+      key: v.string(),
+      pcr11: v.optional(v.string()),
+      programs: v.optional(v.array(v.string())),
+    }),
+  ),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -108,8 +115,8 @@ export interface RecordRequest {
   readonly images?: readonly string[] | undefined;
   /** SHA-256 of the certificate whose key has signed the files. */
   readonly certificate?: string | undefined;
-  /** SHA-256 of the public key of `--pcr-key`. */
-  readonly measured?: string | undefined;
+  /** What a TPM measures of it, of a build with `--pcr-key`. */
+  readonly measured?: MeasuredBuild | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -130,7 +137,9 @@ export async function writeRecord(dist: string, request: RecordRequest): Promise
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(images.length === 0 ? {} : { images: images.map(shownImage) }),
     ...(certificate === undefined ? {} : { signed: { certificate } }),
-    ...(measured === undefined ? {} : { measured: { key: measured } }),
+    ...(measured === undefined
+      ? {}
+      : { measured: { ...measured, programs: [...measured.programs] } }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

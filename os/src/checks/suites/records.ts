@@ -32,6 +32,7 @@ const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
 const READ: Readonly<Record<string, readonly string[]>> = {
   'custom-bootstrap': ['examples/bootstrap-custom', 'os/test/support/azure-disc.iso.gz'],
   'device-links': ['init/internal/devlinks'],
+  encryption: ['examples/attestation', 'init/internal/tpm'],
   lifecycle: ['examples/lifecycle'],
   logs: ['examples/node-logs'],
   look: ['examples/monitoring'],

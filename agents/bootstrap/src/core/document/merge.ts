@@ -64,7 +64,7 @@ export interface Origin {
 }
 
 const isSecret = (path: string): boolean =>
-  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
+  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|attest$|exec\.command)/.test(
     path,
   );
 

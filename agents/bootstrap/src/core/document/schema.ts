@@ -94,18 +94,34 @@ const AUTH_KINDS = {
   awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
 } as const;
 
-/** Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. */
+/** Whether what needs a token has one beside it. */
+const hasToken = (auth: {
+  readonly bootstrapToken?: unknown;
+  readonly bootstrapTokenFile?: unknown;
+}) => (auth.bootstrapToken ?? auth.bootstrapTokenFile) !== undefined;
+
+/**
+ * Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. With
+ * `attest` the node proves what it has started before it gets its certificate.
+ */
 const Auth = v.pipe(
-  v.strictObject({ ...AUTH_KINDS, discoveryToken: v.optional(Token) }),
+  v.strictObject({
+    ...AUTH_KINDS,
+    discoveryToken: v.optional(Token),
+    attest: v.optional(v.boolean('must be true or false')),
+  }),
   v.check(
-    ({ discoveryToken: _other, ...auth }) =>
+    ({ discoveryToken: _other, attest: _attest, ...auth }) =>
       Object.values(auth).filter((value) => value !== undefined).length === 1,
     `must have exactly one of ${Object.keys(AUTH_KINDS).join(', ')}`,
   ),
   v.check(
-    ({ discoveryToken, bootstrapToken, bootstrapTokenFile }) =>
-      discoveryToken === undefined || (bootstrapToken ?? bootstrapTokenFile) !== undefined,
+    (auth) => auth.discoveryToken === undefined || hasToken(auth),
     'must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
+  ),
+  v.check(
+    (auth) => auth.attest !== true || hasToken(auth),
+    'must have bootstrapToken or bootstrapTokenFile beside attest',
   ),
 );
 export type AuthSpec = v.InferOutput<typeof Auth>;

@@ -70,6 +70,14 @@ it('says whose key has signed it, if one has', async () => {
   expect(await readRecord(dist)).toMatchObject({ signed: { certificate } });
 });
 
+it('says what a TPM measures of it, if that is signed', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('measured');
+  const measured = { key: sha256('key'), pcr11: sha256('pcr'), programs: [sha256('guard')] };
+  await writeRecord(dist, { ...request, measured });
+  expect(await readRecord(dist)).toMatchObject({ measured });
+});
+
 it('names an agent’s folder without the path to it', async () => {
   const bootstrap = {
     kind: 'agent',

@@ -183,17 +183,19 @@ describe('a document with auth.attest', () => {
 
   it.each([
     [
+      'denies the request',
       { conditions: [{ type: 'Denied', message: 'it is another machine' }] },
       200,
       'it is another machine',
     ],
     [
+      'fails to sign',
       { conditions: [{ type: 'Failed', reason: 'SignerValidationFailure' }] },
       200,
       'Failed: Signer',
     ],
-    [{}, 403, 'the server answers 403'],
-  ])('writes nothing when the cluster says %o', async (status, code, says) => {
+    ['forbids the request', {}, 403, 'the server answers 403'],
+  ])('writes nothing when the cluster %s', async (_, status, code, says) => {
     decides(status, code);
     const told = await fault();
     expect([told.split(' ')[0], told]).toEqual([
@@ -209,13 +211,18 @@ describe('a document with auth.attest', () => {
 
   it.each([
     [
+      'has no quote',
       { v: 1, quoted: false, code: 'KIOS_INIT_ATTEST', cause: 'have the TPM prove' },
       'KIOS_INIT_ATTEST',
     ],
-    [{ v: 1, quoted: true }, 'what cannot be read'],
-    [{}, 'what cannot be read'],
-    [{ ...quoted(Uint8Array.of(1)), log: 'AAAA' }, 'the log of the firmware is unreadable'],
-  ])('writes nothing when init says %o', async (line, says) => {
+    ['leaves the report out', { v: 1, quoted: true }, 'what cannot be read'],
+    ['says nothing', {}, 'what cannot be read'],
+    [
+      'has a log that cannot be read',
+      { ...quoted(Uint8Array.of(1)), log: 'AAAA' },
+      'the log of the firmware is unreadable',
+    ],
+  ])('writes nothing when init %s', async (_, line, says) => {
     reply = () => line;
     approves();
     const told = await fault();

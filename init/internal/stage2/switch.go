@@ -17,9 +17,9 @@ const (
 	startsPace = 50 * time.Millisecond
 )
 
-// kubeletSwitch is a restart of kubelet that a pod has asked for. Kubelet does not end what it has begun when it is asked
-// to stop, and makes a container again of which it has not seen the start. So the restart waits until no start is under
-// way: every container of the image's pods runs, and no other is between its creation and its start.
+// kubeletSwitch is a restart of kubelet that a pod has asked for. Kubelet does not end what it has begun when it is
+// asked to stop, and makes a container again of which it has not seen the start. So the restart waits until no start is
+// under way: every container of the image's pods runs, and no other is between its creation and its start.
 type kubeletSwitch struct {
 	begun bool // used by the loop of commands alone
 	due   chan struct{}

@@ -33,7 +33,7 @@ function checkEthernetName(context: Context, link: EthernetLink): void {
   report(pathTo(link), fault, remedy);
 }
 
-/** Returns what alone says which card a link is; pods and clouds have cards with one MAC that differ in their driver. */
+/** Returns what alone says which card a link is. Pods and clouds have cards with one MAC and different drivers. */
 function cardOf({ match }: EthernetLink): string | undefined {
   const { macaddress, name, path, drivers } = match;
   if (path !== undefined) return undefined;

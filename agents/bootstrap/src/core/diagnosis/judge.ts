@@ -53,7 +53,7 @@ const isTold = ({ told }: Tracked): boolean => told !== undefined;
 const PROBED =
   /^KIOS_FAULT_(?:GATEWAY_SILENT|DNS_DEAD|MTU|API_\w+|IDENTITY|NAME_TAKEN)$|^KIOS_BOOTSTRAP_TOKEN$/;
 
-/** Seconds for which a fault's end is looked for often. One that stays, as on a network without names, is not urgent. */
+/** Seconds for which a fault's end is looked for often. One that stays, as where no names are served, can wait. */
 const HURRY_SECONDS = 300;
 
 /** Returns whether more is to be asked of the network now: something may be a fault, or its fault may be over. */

@@ -90,6 +90,7 @@ type host struct {
 	containerd    *supervise.Child
 	kubelet       *supervise.Child
 	kubeletStarts int
+	kubeletSwitch kubeletSwitch
 	sysctls       operatorSysctls
 	serving       serving
 	grace         grace
@@ -284,6 +285,7 @@ func (h *host) serve() {
 	h.log.Info("boot.done", "phases", h.phases.list())
 	beats := h.startLife()
 	go h.tellLastRun()
+	h.kubeletSwitch.due = make(chan struct{})
 	signals, presses := shutdownSignals(), powerbutton.Presses()
 	e := ending{machine: h}
 	for {
@@ -291,6 +293,12 @@ func (h *host) serve() {
 		select {
 		case <-beats:
 			h.beat(time.Now()) // the tick itself may have waited
+			continue
+		case <-h.kubeletSwitch.due:
+			h.kubeletSwitch.begun = false
+			if !e.isEndingPods() {
+				h.kubelet.Restart()
+			}
 			continue
 		case command = <-h.commands:
 		case command = <-signals:
@@ -304,7 +312,7 @@ func (h *host) serve() {
 		}
 		switch {
 		case command == hostapi.RestartKubelet && !e.isEndingPods():
-			h.kubelet.Restart()
+			h.kubeletSwitch.begin(h.awaitStarts)
 		case command == hostapi.RestartRuntime && !e.isEndingPods():
 			h.containerd.Restart()
 		default:

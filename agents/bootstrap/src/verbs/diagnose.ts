@@ -41,7 +41,8 @@ export class Diagnosis {
   /** Looks once. */
   async look(): Promise<void> {
     const before = this.#suspicions;
-    const signs = await this.#reader.read(await bootSeconds(), isUrgent(before));
+    const up = await bootSeconds();
+    const signs = await this.#reader.read(up, isUrgent(before, up));
     // Probes take seconds; what they found is of now.
     const judged = judge(before, findFaults(signs), await bootSeconds());
     this.#suspicions = judged.suspicions;

@@ -37,11 +37,14 @@ export function unknownFields(
 
 /** Adds the nearest known names to a message of `parse` about fields that are not known. */
 export const withNearest = (message: string, schema: object, value: unknown): string =>
-  unknownFields(schema, value).reduce(
-    (told, { path, why }) =>
-      told.replace(
-        ` ${path}: not a known field`,
-        () => ` ${path}: ${why.replace('is not', 'not')}`,
-      ),
-    message,
-  );
+  unknownFields(schema, value)
+    // A long message is searched for those few alone of which there is more to say.
+    .filter(({ why }) => why !== 'is not a known field')
+    .reduce(
+      (told, { path, why }) =>
+        told.replace(
+          ` ${path}: not a known field`,
+          () => ` ${path}: ${why.replace('is not', 'not')}`,
+        ),
+      message,
+    );

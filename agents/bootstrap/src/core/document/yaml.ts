@@ -1,3 +1,4 @@
+import { repeatedKeys } from '@kios/network-config/repeated-keys';
 import {
   type Document,
   isMap,
@@ -84,16 +85,30 @@ export const BINARY: ScalarTag = {
 };
 
 /** The parser's own warnings would go to stderr, with parts of the text in them. */
-export const QUIET = { prettyErrors: false, uniqueKeys: true, logLevel: 'error' } as const;
+export const QUIET = { prettyErrors: false, uniqueKeys: false, logLevel: 'error' } as const;
 /** With `<<`, which every program has that reads these documents. */
 const OPTIONS = { ...QUIET, stringKeys: true, merge: true } as const;
 
-function toValue(source: string, text: string, doc: Document.Parsed): unknown {
+interface FormFault {
+  readonly at: number;
+  readonly what: string;
+}
+
+/** Returns what is wrong with the form of a document. */
+function formFault(doc: Document.Parsed): FormFault | undefined {
   const fault = doc.errors[0] ?? doc.warnings[0];
+  if (fault !== undefined)
+    return { at: fault.pos[0], what: fault.code.toLowerCase().replaceAll('_', ' ') };
+  const [twice] = repeatedKeys(doc);
+  return twice === undefined ? undefined : { at: twice.range?.[0] ?? 0, what: 'duplicate key' };
+}
+
+function toValue(source: string, text: string, doc: Document.Parsed): unknown {
+  const fault = formFault(doc);
   if (fault !== undefined) {
-    const before = text.slice(0, fault.pos[0]).split('\n');
+    const before = text.slice(0, fault.at).split('\n');
     const where = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-    throw bad(source, `${where}: ${fault.code.toLowerCase().replaceAll('_', ' ')}`);
+    throw bad(source, `${where}: ${fault.what}`);
   }
   checkKeys(source, doc);
   try {

@@ -10,12 +10,11 @@ import { shippedPods } from '../../../../src/checks/acceptance/shipped-pods.ts';
 import {
   checkStaticPods,
   STATIC_POD_ASSERTIONS,
-  staticContainers,
 } from '../../../../src/checks/acceptance/static-pods.ts';
 
 const NODE = 'node-1';
 const pods = await shippedPods();
-const [running, renamed] = STATIC_POD_ASSERTIONS.map(({ check }) => check);
+const [running, renamed, whole] = STATIC_POD_ASSERTIONS.map(({ check }) => check);
 
 const NONE = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
 
@@ -154,21 +153,18 @@ describe('the API server shows the boot before', () => {
   });
 });
 
-describe('an attempt before the running one', () => {
-  it.each([
-    ['was created and never started', { waiting: {} }, 0],
-    ['has no time of its start', { terminated: { startedAt: null } }, 0],
-    ['had run', { terminated: { startedAt: '2026-11-26T00:00:00Z' } }, 1],
-    ['left no record', {}, 1],
-  ])('%s: %j is a restart %d times', async (_, lastState, restarts) => {
-    const pod = mirror(change('chronyd', { restartCount: 1 }), 'chrony');
-    const statuses = pod.status.containerStatuses.map((one) => ({ ...one, lastState }));
-    const shown = { ...pod, status: { ...pod.status, containerStatuses: statuses } };
-    const subject = await node(healthy());
-    const kubectl = Object.assign(subject.kubectl, { get: () => Promise.resolve({ items: [shown] }) }); // prettier-ignore
-    const found = await staticContainers(kubectl);
-    expect(found.find(({ title }) => title.endsWith('/chronyd'))).toMatchObject({ restarts });
+describe('the switch of kubelet into the cluster', () => {
+  it('made no container a second time', async () => {
+    expect(await whole?.(await node(healthy()))).toBe('no restart');
   });
+
+  it.each(['chronyd', 'watch'])(
+    'did with %s, of which the first attempt may never have run',
+    async (name) => {
+      const subject = await node(change(name, { restartCount: 1 }));
+      await expect(whole?.(subject)).rejects.toThrow(`/${name} 1 times`);
+    },
+  );
 });
 
 describe('a change of the host name', () => {
@@ -180,7 +176,6 @@ describe('a change of the host name', () => {
     ['run', { id: 'cafe' }, /container .* of .*\/run is gone/],
     ['chronyd', { podUid: 'other' }, /moved to another pod/],
     ['watch', { sandbox: 'beef' }, /moved to another pod|another sandbox/],
-    ['chronyd', { restartCount: 1 }, /restarted: .*chronyd 1 times/],
   ] as const)('is noticed when %s has %j', async (name, more, message) => {
     const subject = await node(change(name, more));
     await expect(renamed?.(subject)).rejects.toThrow(message);

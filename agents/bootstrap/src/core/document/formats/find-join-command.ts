@@ -86,25 +86,27 @@ const goesOn = (part: string, next: string): boolean =>
 
 /** A backslash in the middle of a word continues that word, as in a shell, where somebody left no blank out. */
 const isTorn = (part: string, { text, isFlush }: Next): boolean =>
-  isFlush && /[^\s\\]\\$/.test(part) && !FLAG.test(text) && !isFlagWithoutValue(part);
+  isFlush && /(?:^|[^\s\\])\\$/.test(part) && !FLAG.test(text) && !isFlagWithoutValue(part);
 
 function commandAt(
   lines: readonly string[],
   first: number,
   { rest, isHidden, variables }: Start,
 ): { found: Found; end: number } {
-  let command = withoutComment(rest);
+  const parts: string[] = [];
+  // A part is looked at alone: a command may have thousands of lines.
+  let part = withoutComment(rest);
   let end = first;
   for (;;) {
     const next = nextOf(lines, end + 1);
     const isStart = next !== undefined && startOf(lines[next.at] ?? '') !== undefined;
-    if (next === undefined || isStart || !goesOn(command, next.text)) break;
-    const before = isTorn(command, next) ? command.slice(0, -1) : `${command} `;
-    command = `${before}${withoutComment(next.text)}`;
+    if (next === undefined || isStart || !goesOn(part, next.text)) break;
+    parts.push(isTorn(part, next) ? part.slice(0, -1) : `${part} `);
+    part = withoutComment(next.text);
     end = next.at;
   }
   // A backslash before a blank is what remains of a line's end where the line break was lost.
-  const text = command.replaceAll(/\\(?=\s|$)/g, ' ');
+  const text = `${parts.join('')}${part}`.replaceAll(/\\(?=\s|$)/g, ' ');
   return { found: { text, line: first + 1, isHidden, variables }, end };
 }
 

@@ -11,6 +11,7 @@ interface BootArgs {
   baseline: boolean;
   kernel: KernelName | undefined;
   memory: string | undefined;
+  crun: boolean | undefined;
 }
 
 const LEAST_MIB = 256;
@@ -104,14 +105,23 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
         type: 'string',
         describe: 'Boot with each of these sizes of memory (MiB) instead',
       })
-      .conflicts('memory', 'baseline')
+      .option('crun', {
+        type: 'boolean',
+        describe: 'Boot with runc, and with Debian’s crun in its place, instead',
+      })
+      .conflicts('memory', ['baseline', 'crun'])
+      .conflicts('crun', 'baseline')
       .check(({ memory }) => memory === undefined || sizesOf(memory).length > 0)
       .example('$0 bench boot --kernel kios', 'Measure our own kernel only')
       .example('$0 bench boot --memory 512,2048,16384', 'See how boot grows with memory'),
-  handler: async ({ json, baseline, kernel, memory }) => {
+  handler: async ({ json, baseline, kernel, memory, crun }) => {
     if (memory !== undefined) {
       const { benchBootMemory } = await import('../../bench/boot-memory.ts');
       return benchBootMemory(context, { json, kernel, sizesMiB: sizesOf(memory) });
+    }
+    if (crun === true) {
+      const { benchOciRuntimes } = await import('../../bench/boot-oci-runtimes.ts');
+      return benchOciRuntimes(context, { json, kernel });
     }
     const { benchBoot } = await import('../../bench/boot.ts');
     await benchBoot(context, { json, baseline, kernel });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 
 import { buildImage } from '../build/image/build-image.ts';
+import type { OciRuntime } from '../build/image/oci-runtime.ts';
 import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../build/kernel/kernel-name.ts';
 import { MILESTONES } from '../lab/phases.ts';
 import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
@@ -22,7 +23,7 @@ const MEMORY_MIB = 2048;
 const DEADLINE_MS = 900_000;
 
 /** Results of one kernel. Seconds count by the guest's clock from the start of its kernel. */
-interface KernelResult {
+export interface KernelResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
   readonly memoryUsedMiB?: number;
@@ -105,16 +106,16 @@ interface BenchOptions {
 
 const seconds = (value: number | undefined): string => value?.toFixed(3) ?? '-';
 
-/** Prints the result as tables. */
-async function report(result: BootResult, print: (line: string) => void): Promise<void> {
-  const kernels = Object.entries(result.kernels);
-  const names = [...new Set(kernels.flatMap(([, { phases }]) => Object.keys(phases)))];
-  const row = (title: string, of: (kernel: KernelResult) => string): string[] => [
+/** Returns results side by side, as the rows of a table. The title of each is its name. */
+export function resultRows(results: Readonly<Record<string, KernelResult>>): string[][] {
+  const all = Object.values(results);
+  const names = [...new Set(all.flatMap(({ phases }) => Object.keys(phases)))];
+  const row = (title: string, of: (result: KernelResult) => string): string[] => [
     title,
-    ...kernels.map(([, kernel]) => of(kernel)),
+    ...all.map(of),
   ];
-  const rows = [
-    ['guest s', ...kernels.map(([name]) => `kernel ${name}`)],
+  return [
+    ['guest s', ...Object.keys(results)],
     ...names.map((name) => row(name, ({ phases }) => seconds(phases[name]))),
     row('a single pod', ({ singlePodSeconds }) => seconds(singlePodSeconds)),
     row('MiB used', ({ memoryUsedMiB }) => String(memoryUsedMiB ?? '-')),
@@ -123,6 +124,13 @@ async function report(result: BootResult, print: (line: string) => void): Promis
     ),
     row('MB of EFI file', ({ efiBytes }) => (efiBytes / 1e6).toFixed(1)),
   ];
+}
+
+/** Prints the result as tables. */
+async function report(result: BootResult, print: (line: string) => void): Promise<void> {
+  const kernels = Object.entries(result.kernels);
+  const titled = kernels.map(([name, kernel]) => [`kernel ${name}`, kernel] as const);
+  const rows = resultRows(Object.fromEntries(titled));
   for (const line of formatTable(rows)) print(line);
   print('');
   for (const line of formatTable(await tableOf(result))) print(line);
@@ -142,18 +150,23 @@ interface Bench {
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, context: CommandContext): Promise<Bench> {
+/** Builds the image of a kernel with everything shipped, and with a single pod, and boots both. */
+export async function benchKernel(
+  kernel: KernelName,
+  context: CommandContext,
+  ociRuntime: OciRuntime = 'runc',
+): Promise<Bench> {
   const { progress } = context;
-  const out = path.join(repository, 'dist', `bench-${kernel}`);
-  const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
+  const kind = ociRuntime === 'runc' ? kernel : `${kernel}-${ociRuntime}`;
+  const out = path.join(repository, 'dist', `bench-${kind}`);
+  const image = { arch: 'amd64', kernel, ociRuntime, progress } as const;
+  const shipped = await buildImage({ ...image, out });
   const single = await buildImage({
-    arch: 'amd64',
-    kernel,
-    progress,
+    ...image,
     manifests: path.join(repository, 'bench', 'manifests'),
     out: path.join(out, 'single'),
   });
-  const title = `boot, kernel ${kernel}`;
+  const title = `boot, kernel ${kind}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
     measure(context, {
       boot: ['-kernel', shipped.efi],

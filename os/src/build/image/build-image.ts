@@ -48,6 +48,7 @@ import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
+import { type OciRuntime, replaceRunc } from './oci-runtime.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { PREFETCH_LIST, prefetchList, profiled, readProfile } from './profile.ts';
 import { assertPrograms } from './programs.ts';
@@ -72,6 +73,8 @@ export interface BuildRequest {
   readonly images?: readonly string[];
   /** Makes an image whose boots `kios profile` records. Default: false. */
   readonly forProfile?: boolean;
+  /** Default: runc. */
+  readonly ociRuntime?: OciRuntime;
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
@@ -108,6 +111,7 @@ export interface Base {
   readonly microcode: Microcode | undefined;
   readonly preloaded: readonly PreloadedImage[];
   readonly forProfile: boolean;
+  readonly ociRuntime: OciRuntime;
 }
 
 /** What a page fault reads around it of the root. */
@@ -162,6 +166,7 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
+  if (base.ociRuntime === 'crun') await replaceRunc(files, arch, progress);
   const { forProfile } = base;
   const touched = forProfile ? [] : await profiled(files, await readProfile(arch), progress);
   const way = touched.length > 0 ? 'byProfile' : 'withoutProfile';
@@ -237,6 +242,7 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
     ...extra,
     preloaded,
     forProfile: request.forProfile ?? false,
+    ociRuntime: request.ociRuntime ?? 'runc',
   };
   const { root, files } = await buildRoot(base);
   const inputs = [

@@ -4,6 +4,7 @@ import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { growthBench } from './bench-growth.ts';
 import { memoryBench } from './bench-memory.ts';
+import { runtimesBench } from './bench-runtimes.ts';
 import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
@@ -11,6 +12,7 @@ interface BootArgs {
   baseline: boolean;
   kernel: KernelName | undefined;
   memory: string | undefined;
+  crun: boolean | undefined;
 }
 
 const LEAST_MIB = 256;
@@ -104,14 +106,23 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
         type: 'string',
         describe: 'Boot with each of these sizes of memory (MiB) instead',
       })
-      .conflicts('memory', 'baseline')
+      .option('crun', {
+        type: 'boolean',
+        describe: 'Boot with runc, and with Debian’s crun in its place, instead',
+      })
+      .conflicts('memory', ['baseline', 'crun'])
+      .conflicts('crun', 'baseline')
       .check(({ memory }) => memory === undefined || sizesOf(memory).length > 0)
       .example('$0 bench boot --kernel kios', 'Measure our own kernel only')
       .example('$0 bench boot --memory 512,2048,16384', 'See how boot grows with memory'),
-  handler: async ({ json, baseline, kernel, memory }) => {
+  handler: async ({ json, baseline, kernel, memory, crun }) => {
     if (memory !== undefined) {
       const { benchBootMemory } = await import('../../bench/boot-memory.ts');
       return benchBootMemory(context, { json, kernel, sizesMiB: sizesOf(memory) });
+    }
+    if (crun === true) {
+      const { benchOciRuntimes } = await import('../../bench/boot-oci-runtimes.ts');
+      return benchOciRuntimes(context, { json, kernel });
     }
     const { benchBoot } = await import('../../bench/boot.ts');
     await benchBoot(context, { json, baseline, kernel });
@@ -147,9 +158,10 @@ export const benchCommand = (context: CommandContext): CommandModule => ({
       .command(growthBench(context))
       .command(memoryBench(context))
       .command(modulesBench(context))
+      .command(runtimesBench(context))
       .demandCommand(
         1,
-        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules',
+        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules, runtimes',
       ),
   handler: () => {},
 });

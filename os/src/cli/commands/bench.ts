@@ -4,6 +4,7 @@ import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { growthBench } from './bench-growth.ts';
 import { memoryBench } from './bench-memory.ts';
+import { secureBootBench } from './bench-secure-boot.ts';
 import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
@@ -147,9 +148,10 @@ export const benchCommand = (context: CommandContext): CommandModule => ({
       .command(growthBench(context))
       .command(memoryBench(context))
       .command(modulesBench(context))
+      .command(secureBootBench(context))
       .demandCommand(
         1,
-        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules',
+        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules, secure-boot',
       ),
   handler: () => {},
 });

@@ -34,6 +34,7 @@ const COMMANDS = [
   'bench growth',
   'bench memory',
   'bench modules',
+  'bench secure-boot',
   'conformance',
   'profile',
 ];

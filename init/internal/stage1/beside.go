@@ -23,9 +23,9 @@ const (
 	mostDigest = 80
 )
 
-// takeBeside gives an initramfs below top without a root the one that lay beside its EFI file, if that is the one that
-// the initramfs names. The signature of the EFI file is for the initramfs, and so for the root by its SHA-256. All of
-// it is read, once: from here on the root is in RAM, where nobody changes it. An initramfs that has a root stays as it is.
+// takeBeside gives an initramfs below top that names a root the one that lay beside its EFI file, if that is the root
+// named. The signature of the EFI file covers the initramfs, and so by its SHA-256 the root. All of the root is read,
+// once: it is in RAM, where nobody changes it. An initramfs that names none stays as it is.
 func takeBeside(top string) error {
 	line, err := plainfile.Read(top, digestFile, mostDigest)
 	if errors.Is(err, os.ErrNotExist) {

@@ -22,7 +22,7 @@ const MemoryStats = v.object({
 });
 
 /** A guest to measure. `boot` are the arguments of QEMU that name what it boots. */
-interface BenchGuest {
+export interface BenchGuest {
   readonly boot: readonly string[];
   readonly memoryMiB: number;
   /** QEMU's model of its network card. */
@@ -45,7 +45,7 @@ const firmwareOf = ({ firmware }: Emulator, { secureBoot = false }: BenchGuest):
  * The machine that boot times are measured on: one processor that takes one nanosecond for each instruction. Time by
  * the guest's clock then does not depend on the workstation, and idling takes no real time.
  */
-const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
+export const benchArguments = (guest: BenchGuest, firmware: string): string[] => [
   ...splitFlags([
     '-name kios-bench',
     ...machineFlags('amd64', guest.processor),

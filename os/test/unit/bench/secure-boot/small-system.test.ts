@@ -46,8 +46,9 @@ it('has the digest of the root in its place, and all else as it was', async () =
   const small = await smallSystem(efi, makeStub(), root);
   const [before, after] = [readSections(efi), readSections(small)];
   expect(after.map(({ name }) => name)).toEqual(before.map(({ name }) => name));
-  for (const [index, section] of after.entries())
-    if (section.name !== '.initrd') expect(section).toEqual(before[index]);
+  const others = (sections: typeof before): typeof before =>
+    sections.filter(({ name }) => name !== '.initrd');
+  expect(others(after)).toEqual(others(before));
   const fresh = Buffer.from(after.find(({ name }) => name === '.initrd')!.content);
   const at = fresh.lastIndexOf('070701', fresh.lastIndexOf('root.sha256'));
   expect(at % 4).toBe(0);

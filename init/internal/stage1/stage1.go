@@ -55,6 +55,9 @@ func Run() (Handover, error) {
 		// Not fatal yet: the root still mounts if it does not need the module that failed.
 		fmt.Fprintf(os.Stderr, "init: cannot %v [%s]\n", err, fault.Module)
 	}
+	if err := takeBeside("/"); err != nil {
+		return handover, err
+	}
 	if err := mountRoot(); err != nil {
 		return handover, err
 	}

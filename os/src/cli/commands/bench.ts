@@ -5,6 +5,7 @@ import type { CommandContext } from '../../workstation/command-context.ts';
 import { growthBench } from './bench-growth.ts';
 import { memoryBench } from './bench-memory.ts';
 import { runtimesBench } from './bench-runtimes.ts';
+import { secureBootBench } from './bench-secure-boot.ts';
 import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
@@ -159,9 +160,10 @@ export const benchCommand = (context: CommandContext): CommandModule => ({
       .command(memoryBench(context))
       .command(modulesBench(context))
       .command(runtimesBench(context))
+      .command(secureBootBench(context))
       .demandCommand(
         1,
-        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules, runtimes',
+        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules, runtimes, secure-boot',
       ),
   handler: () => {},
 });

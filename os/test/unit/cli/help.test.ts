@@ -35,6 +35,7 @@ const COMMANDS = [
   'bench memory',
   'bench modules',
   'bench runtimes',
+  'bench secure-boot',
   'conformance',
   'profile',
 ];

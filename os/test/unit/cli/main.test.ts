@@ -55,6 +55,12 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       'KIOS_CLI_USAGE',
       EXIT.usage,
     ],
+    [
+      'too small a node to start',
+      ['bench', 'secure-boot', '--memory', '64'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a registry with a scheme', ['publish', 'https://a.b'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
     ['a tag that is none', ['publish', 'a.b', '--tag', '.a'], 'KIOS_PUBLISH_TARGET', EXIT.usage],

@@ -139,3 +139,21 @@ func TestOnlyACardWritesItsJournalSeldom(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLoaderSaysWhichFolderItTook(t *testing.T) {
+	tree := t.TempDir()
+	if prefix, ok := SystemPrefix(tree); ok {
+		t.Error(prefix)
+	}
+	if err := os.MkdirAll(filepath.Join(tree, "chosen"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"system/0002/\x00": "system/0002/", "\x00": "", "": ""} {
+		if err := os.WriteFile(filepath.Join(tree, "chosen/os_prefix"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if prefix, ok := SystemPrefix(tree); !ok || prefix != want {
+			t.Errorf("%q: %q, %v", text, prefix, ok)
+		}
+	}
+}

@@ -157,3 +157,20 @@ func TestTheLoaderSaysWhichFolderItTook(t *testing.T) {
 		}
 	}
 }
+
+func TestABoardIsKnownByItsChip(t *testing.T) {
+	for compatible, want := range map[string]string{
+		"raspberrypi,4-model-b\x00brcm,bcm2711\x00":           "rpi4",
+		"raspberrypi,4-compute-module-io\x00brcm,bcm2711\x00": "rpi4",
+		"raspberrypi,5-model-b\x00brcm,bcm2712\x00":           "",
+		"": "",
+	} {
+		tree := t.TempDir()
+		if err := os.WriteFile(filepath.Join(tree, "compatible"), []byte(compatible), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := BoardName(tree); got != want {
+			t.Errorf("%q: %q", compatible, got)
+		}
+	}
+}

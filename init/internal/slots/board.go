@@ -13,7 +13,8 @@ const (
 	// Config is the loader's file of settings, which names the folder of the system that starts.
 	Config = "config.txt"
 	// BoardKernel is the file without which the loader takes no folder.
-	BoardKernel = "kernel8.img"
+	BoardKernel  = "kernel8.img"
+	boardModules = "modules.erofs"
 	// Sector is how much of Config is ever written, in place: a power cut leaves the old or the new one.
 	Sector = 512
 )
@@ -72,15 +73,26 @@ func ParseSystem(name string) (generation int, ok bool) {
 // SystemDir returns the folder of a generation.
 func SystemDir(generation int) string { return fmt.Sprintf("%s/%04d", SystemsDir, generation) }
 
-// OfBoard returns what the prefix says that a board's loader took for the names of files. It takes none where the folder
-// that Config names has no kernel.
-func OfBoard(prefix string) Start {
+// ModulesFile returns where the modules of a generation's kernel lie that came with it by an update.
+func (s Start) ModulesFile() (folder, name string) {
+	if s.Board != "" {
+		return SystemDir(s.Running), boardModules
+	}
+	return ImagesDir, ModulesName(s.Running)
+}
+
+// OfBoard returns what the prefix says that the loader of a board took for the names of files. It takes none where the
+// folder that Config names has no kernel.
+func OfBoard(board, prefix string) Start {
 	name, ok := strings.CutPrefix(prefix, SystemsDir+"/")
 	generation, isSystem := ParseSystem(strings.TrimSuffix(name, "/"))
-	if !ok || !isSystem || !strings.HasSuffix(name, "/") {
+	switch {
+	case board == "":
+		return Start{Reason: "the loader of an unknown board started this machine"}
+	case !ok || !isSystem || !strings.HasSuffix(name, "/"):
 		return Start{Reason: fmt.Sprintf("the board's loader started no folder of %s: it took the prefix %q", SystemsDir, prefix)}
 	}
-	return Start{Running: generation, Board: true}
+	return Start{Running: generation, Board: board}
 }
 
 // decideBoard returns what is to be done and told at a start of a board. The loader counts nothing, so the first act of

@@ -17,6 +17,7 @@ type boardVectors struct {
 		Folder     string `json:"folder"`
 		Prefix     string `json:"prefix"`
 		Kernel     string `json:"kernel"`
+		Modules    string `json:"modules"`
 	} `json:"files"`
 	Choices []struct {
 		Text   string  `json:"text"`
@@ -59,8 +60,12 @@ func TestTheSettingsOfABoardSayWhatStarts(t *testing.T) {
 	if v.Config != Config || v.Files.Folder != SystemDir(v.Files.Generation) || v.Files.Kernel != v.Files.Prefix+BoardKernel {
 		t.Errorf("%+v", v.Files)
 	}
-	if got := OfBoard(v.Files.Prefix); got != (Start{Running: v.Files.Generation, Board: true}) {
+	if got := OfBoard("rpi4", v.Files.Prefix); got != (Start{Running: v.Files.Generation, Board: "rpi4"}) {
 		t.Errorf("%+v", got)
+	}
+	folder, name := OfBoard("rpi4", v.Files.Prefix).ModulesFile()
+	if folder+"/"+name != v.Files.Modules {
+		t.Errorf("%s/%s", folder, name)
 	}
 }
 
@@ -79,8 +84,11 @@ func TestAChoiceIsWrittenInPlaceAndInOneSector(t *testing.T) {
 }
 
 func TestOtherPrefixesAreNotManaged(t *testing.T) {
+	if got := OfBoard("", "system/0001/"); got.Running != 0 || got.Reason == "" {
+		t.Errorf("an unknown board: %+v", got)
+	}
 	for _, prefix := range []string{"", "system/0001", "system/0000/", "system/001/", "other/0001/", "0001/", "system/0001//", "system/0001/x"} {
-		if got := OfBoard(prefix); got.Running != 0 || got.Reason == "" {
+		if got := OfBoard("rpi4", prefix); got.Running != 0 || got.Reason == "" {
 			t.Errorf("%q: %+v", prefix, got)
 		}
 	}
@@ -122,7 +130,7 @@ func chosen(steps []Step) (c Choice) {
 
 func TestADecisionFollowsFromTheSettingsOfABoard(t *testing.T) {
 	for _, c := range boardDecisions {
-		d := Decide(Start{Running: c.running, Board: true}, Medium{Images: c.images, Choice: &c.choice})
+		d := Decide(Start{Running: c.running, Board: "rpi4"}, Medium{Images: c.images, Choice: &c.choice})
 		if d.Trial != c.trial || d.Left != 0 || !slices.Equal(d.Good, c.good) || !reflect.DeepEqual(d.Failed, c.failed) {
 			t.Errorf("%s: trial %v, left %d, good %v, failed %+v", c.name, d.Trial, d.Left, d.Good, d.Failed)
 		}
@@ -141,14 +149,14 @@ func TestEachTrialOfABoardHasOneStart(t *testing.T) {
 		}
 		choice, running := c.choice, c.running
 		for starts := range 3 {
-			d := Decide(Start{Running: running, Board: true}, Medium{Images: c.images, Choice: &choice})
+			d := Decide(Start{Running: running, Board: "rpi4"}, Medium{Images: c.images, Choice: &choice})
 			if starts > 0 && d.Trial {
 				t.Fatalf("%s: %d is on trial again", c.name, running)
 			}
 			for _, step := range d.Repair {
 				choice = step.Choice
 			}
-			if again := Decide(Start{Running: running, Board: true}, Medium{Images: c.images, Choice: &choice}); len(again.Repair) > 0 || again.Trial != d.Trial {
+			if again := Decide(Start{Running: running, Board: "rpi4"}, Medium{Images: c.images, Choice: &choice}); len(again.Repair) > 0 || again.Trial != d.Trial {
 				t.Errorf("%s: then %+v", c.name, again)
 			}
 			running = choice.Next
@@ -164,9 +172,9 @@ func TestABlessedSystemOfABoardIsGoodAtTheNextStart(t *testing.T) {
 		if !c.trial {
 			continue
 		}
-		d := Decide(Start{Running: c.running, Board: true}, Medium{Images: c.images, Choice: &c.choice})
+		d := Decide(Start{Running: c.running, Board: "rpi4"}, Medium{Images: c.images, Choice: &c.choice})
 		choice := chosen(d.Bless)
-		after := Decide(Start{Running: choice.Next, Board: true}, Medium{Images: c.images, Choice: &choice})
+		after := Decide(Start{Running: choice.Next, Board: "rpi4"}, Medium{Images: c.images, Choice: &choice})
 		if choice.Next != c.running || after.Trial || after.Failed != nil || len(after.Repair) > 0 || !slices.Equal(after.Good, []int{c.running}) {
 			t.Errorf("%s: then %v, %+v", c.name, choice, after)
 		}

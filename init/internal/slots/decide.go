@@ -18,7 +18,7 @@ type Start struct {
 	Running int    // generation, or 0 when this start is not managed
 	Reason  string // why it is not
 	Counted bool   // the loader counted this start: the running generation is on trial
-	Board   bool   // a board's own loader started it
+	Board   string // the board whose own loader started it, or ""
 	chosen  int    // generation that the loader chose; another one than Running when that could not be loaded
 }
 

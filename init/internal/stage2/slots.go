@@ -73,7 +73,7 @@ func readStart() slots.Start {
 		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
 	}
 	if prefix, ok := datapart.SystemPrefix(datapart.Tree); ok && loader.Info == "" {
-		return slots.OfBoard(prefix)
+		return slots.OfBoard(datapart.BoardName(datapart.Tree), prefix)
 	}
 	return slots.Of(loader)
 }
@@ -85,7 +85,7 @@ func (h *host) limitBootOnTrial() {
 // goBack is the first act of a system on trial on a board, whose loader does not count: the next start is of the good
 // one again, whatever ends this one. Until the disk is there nobody can do it.
 func (h *host) goBack(device string) {
-	if device == "" || !h.versions.start.Board {
+	if device == "" || h.versions.start.Board == "" {
 		return
 	}
 	v := h.versions
@@ -208,7 +208,7 @@ func espDevice(known, guid string, disks func() []blockdev.Disk) (string, error)
 
 // read lists what lies on the partition below top.
 func (v *versions) read(top string) (slots.Medium, error) {
-	if v.start.Board {
+	if v.start.Board != "" {
 		return esp.ReadBoard(top)
 	}
 	return esp.Read(top)

@@ -60,7 +60,7 @@ func versioned(t *testing.T, loader slots.Loader, entries ...string) (h *host, d
 // onBoard returns a host that a board's loader started so, with these settings and systems on its partition.
 func onBoard(t *testing.T, prefix, config string, generations ...int) (h *host, top string, said func() string) {
 	h, _, said = versioned(t, slots.Loader{})
-	h.versions.start = slots.OfBoard(prefix)
+	h.versions.start = slots.OfBoard("rpi4", prefix)
 	top = h.versions.volume.(folderVolume).top
 	files := []string{slots.Config}
 	for _, generation := range generations {
@@ -95,7 +95,7 @@ func TestATrialOnABoardFirstNamesTheGoodSystemAndIsBlessed(t *testing.T) {
 		t.Error(text)
 	}
 	h.tellDecision(d)
-	if s := stateOf(t, h); !s.Managed || s.State != slots.Trial || s.TriesLeft != 0 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) {
+	if s := stateOf(t, h); !s.Managed || s.Board != "rpi4" || s.State != slots.Trial || s.TriesLeft != 0 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) {
 		t.Errorf("%+v", s)
 	}
 	if !h.bless() || settingsOf(t, top) != "os_prefix=system/0002/\n#kios good=0002 trial=0000\n" {

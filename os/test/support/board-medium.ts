@@ -5,7 +5,8 @@ import {
   parseChoice,
   systemPrefix,
   withChoice,
-} from '../../src/build/image/board-slots.ts';
+} from '@kios/host-api/board-slots';
+
 import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import type { Machine } from '../../src/lab/qemu/machine.ts';

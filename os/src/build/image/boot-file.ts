@@ -1,5 +1,6 @@
+import { parseChoice, prefixesOf, systemPrefix } from '@kios/host-api/board-slots';
+
 import { ARCHES, type Arch, type Board } from '../../workstation/paths.ts';
-import { parseChoice, prefixesOf, systemPrefix } from './board-slots.ts';
 import { findSlot, hasSlots } from './boot-slots.ts';
 
 /**

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
 
 import { KiosError } from '@kios/errors';
+import { systemPrefix } from '@kios/host-api/board-slots';
 
 import { repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -11,7 +12,6 @@ import { boardCommandLine } from '../kernel/command-line.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { extract, fetchDebian } from '../sources/debian/archive.ts';
 import { KIOS } from '../versions.ts';
-import { systemPrefix } from './board-slots.ts';
 import { PI_FILES } from './boot-file.ts';
 import { FIRST_GENERATION } from './boot-slots.ts';
 import { storedFile } from './stored-files.ts';
@@ -53,7 +53,10 @@ async function addLoader(tree: Tree, progress: Progress): Promise<void> {
  * Returns the files of a system for a Raspberry Pi 4, besides the initramfs. The kernel is compressed as in Raspberry Pi
  * OS: reading it from a card takes longer than decompressing it.
  */
-async function systemFiles({ board, origin }: Kernel): Promise<Tree> {
+export async function systemFiles({
+  board,
+  origin,
+}: Pick<Kernel, 'board' | 'origin'>): Promise<Tree> {
   if (board === undefined)
     throw new KiosError('KIOS_IMAGE_FILE', 'find the parts of the kernel for a Raspberry Pi 4');
   const tree = new Tree();

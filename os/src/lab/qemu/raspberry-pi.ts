@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 
+import { parseChoice, systemPrefix } from '@kios/host-api/board-slots';
+
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
-import { parseChoice, systemPrefix } from '../../build/image/board-slots.ts';
 import { PI_FILES } from '../../build/image/boot-file.ts';
 import { openToolroot, openTools } from '../../build/sources/debian/toolroot.ts';
 import { silent } from '../../workstation/progress.ts';

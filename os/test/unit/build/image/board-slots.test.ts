@@ -1,15 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { parseChoice, prefixesOf, systemPrefix, withChoice } from '@kios/host-api/board-slots';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import {
-  parseChoice,
-  prefixesOf,
-  systemPrefix,
-  withChoice,
-} from '../../../../src/build/image/board-slots.ts';
 import {
   findBoard,
   findBoardStart,
@@ -18,20 +13,15 @@ import {
 } from '../../../../src/build/image/boot-file.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
 
-const Choice = v.object({ next: v.number(), good: v.number(), trial: v.number() });
 const vectors = v.parse(
   v.object({
     config: v.string(),
     files: v.object({
-      generation: v.number(),
       prefix: v.string(),
       kernel: v.string(),
       initramfs: v.string(),
       commandLine: v.string(),
     }),
-    choices: v.array(v.object({ text: v.string(), choice: v.nullable(Choice) })),
-    far: v.object({ before: v.number(), text: v.string() }),
-    changes: v.array(v.object({ from: v.string(), choice: Choice, to: v.string() })),
   }),
   JSON.parse(
     readFileSync(path.join(repository, 'packages/host-api/vectors/board-slots.json'), 'utf8'),
@@ -42,30 +32,13 @@ const shipped = readFileSync(path.join(repository, 'os/boards/rpi4/config.txt'),
 const system = (number: number): string[] =>
   ['kernel8.img', 'initramfs8', 'cmdline.txt'].map((name) => systemPrefix(number) + name);
 
-describe('config.txt, by the vectors of all programs that read it', () => {
-  it.each(vectors.choices)('$text', ({ text, choice }) =>
-    expect(parseChoice(text)).toEqual(choice ?? undefined),
-  );
-
-  it('does not count beyond its first sector, which alone is written', () => {
-    const { before, text } = vectors.far;
-    expect(parseChoice(`${'#'.repeat(before - 1)}\n${text}`)).toBeUndefined();
-  });
-
-  it.each(vectors.changes)('is changed in place', ({ from, choice, to }) => {
-    expect(withChoice(from, choice)).toBe(to);
-    expect(parseChoice(to)).toEqual(choice);
-  });
-
-  it('of a fresh medium starts its only system, which is good', () =>
-    expect(parseChoice(shipped)).toEqual({ next: 1, good: 1, trial: 0 }));
-});
+it('starts the only system of a fresh medium, which is good', () =>
+  expect(parseChoice(shipped)).toEqual({ next: 1, good: 1, trial: 0 }));
 
 describe('the files of a system', () => {
-  const { generation, prefix, kernel, initramfs, commandLine } = vectors.files;
+  const { prefix, kernel, initramfs, commandLine } = vectors.files;
 
   it('have the names that all programs know', () => {
-    expect(systemPrefix(generation)).toBe(prefix);
     expect([PI_FILES.kernel, PI_FILES.initramfs, PI_FILES.commandLine].map((name) => prefix + name)).toEqual([kernel, initramfs, commandLine]); // prettier-ignore
     expect(PI_FILES.config).toBe(vectors.config);
   });

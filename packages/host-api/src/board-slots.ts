@@ -2,9 +2,9 @@
  * The places of systems on the medium of a Raspberry Pi (docs/boot-slots.md). Its loader takes the files of the folder
  * that `config.txt` names. `packages/host-api/vectors/board-slots.json` binds all who read and write them.
  */
-const SYSTEMS = 'system';
+export const SYSTEMS = 'system';
 /** All that is ever changed of `config.txt` lies in its first sector, which a power cut leaves old or new. */
-const SECTOR = 512;
+export const SECTOR = 512;
 
 const digits = (generation: number): string => String(generation).padStart(4, '0');
 

@@ -88,7 +88,8 @@ describe('staging on a board', () => {
 
   it('counts what older systems leave, and the modules of a machine that has them', () => {
     const model = stable();
-    const without = { ...model.medium, free: 50 * MIB };
+    expect(planBoardStage({ ...model.medium, free: 0 }, 2, 0, wish)).toHaveProperty('ops');
+    const without = { ...new BoardModel(2, 2, 0, [2]).medium, free: 50 * MIB };
     expect(planBoardStage(without, 2, 0, wish)).toMatchObject({ code: 'KIOS_UPDATE_FULL' });
     expect(planBoardStage({ ...model.medium, hasModules: true }, 2, 0, wish)).toMatchObject({
       code: 'KIOS_UPDATE_MODULES',

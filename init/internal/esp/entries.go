@@ -40,6 +40,12 @@ func Read(top string) (slots.Medium, error) {
 
 // Take makes one step on the partition below top. version is that of an entry that is to be made.
 func Take(top string, step slots.Step, version string) error {
+	if step.Kind == slots.Choose {
+		if err := choose(top, step.Choice); err != nil {
+			return fmt.Errorf("write %s into %s: %w", step.Choice, slots.Config, err)
+		}
+		return nil
+	}
 	f := folder(filepath.Join(top, slots.EntriesDir))
 	var err error
 	switch step.Kind {

@@ -164,14 +164,24 @@ func (v *Volume) Forget(top string) error {
 	return errors.Join(append(failed, os.WriteFile("/proc/sys/vm/drop_caches", []byte(entries), 0))...)
 }
 
-// forgetFiles drops the content of images, entries and the loader's other files: by their names alone the kernel
-// forgets no file of which it has content.
+// forgetFiles drops the content of systems, entries and the loader's other files: by their names alone the kernel
+// forgets no file of which it has content. A partition has the folders of one kind of loader.
 func forgetFiles(top string) error {
-	var failed []error
-	for _, dir := range []string{slots.ImagesDir, slots.EntriesDir, slots.LoaderDir} {
+	dirs := []string{slots.ImagesDir, slots.EntriesDir, slots.LoaderDir}
+	systems, err := systemsIn(top)
+	failed := []error{err}
+	for _, generation := range systems {
+		dirs = append(dirs, slots.SystemDir(generation))
+	}
+	if _, err := os.Lstat(filepath.Join(top, slots.Config)); err == nil {
+		failed = append(failed, forgetFile(top, slots.Config))
+	}
+	for _, dir := range dirs {
 		folder := filepath.Join(top, dir)
 		names, err := plainfile.Names(folder, mostFiles)
-		failed = append(failed, err)
+		if !errors.Is(err, os.ErrNotExist) {
+			failed = append(failed, err)
+		}
 		for _, name := range names {
 			failed = append(failed, forgetFile(folder, name))
 		}

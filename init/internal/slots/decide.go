@@ -18,6 +18,7 @@ type Start struct {
 	Running int    // generation, or 0 when this start is not managed
 	Reason  string // why it is not
 	Counted bool   // the loader counted this start: the running generation is on trial
+	Board   string // the board whose own loader started it, or ""
 	chosen  int    // generation that the loader chose; another one than Running when that could not be loaded
 }
 
@@ -56,7 +57,8 @@ func (s Start) Blessed() Start {
 // Medium is what lies on the EFI system partition.
 type Medium struct {
 	Entries []Entry
-	Images  []int // generations with a file
+	Images  []int   // generations with a file
+	Choice  *Choice // what Config of a board says
 }
 
 // Step is one change of the folder of entries. Each is atomic, and each decision about a medium on which some were made
@@ -65,6 +67,18 @@ type Step struct {
 	Kind Kind
 	// From is the entry to rename or drop, and To the name it gets, or the one that stays.
 	From, To Entry
+	Choice   Choice // of Choose
+}
+
+// Fields returns what the log says of the step.
+func (s Step) Fields() []any {
+	switch s.Kind {
+	case Choose:
+		return []any{"step", s.Kind, "next", s.Choice.Next, "good", s.Choice.Good, "trial", s.Choice.Trial}
+	case Create:
+		return []any{"step", s.Kind, "name", s.To.Name()}
+	}
+	return []any{"step", s.Kind, "name", s.To.Name(), "from", s.From.Name()}
 }
 
 // Kind says what a step does.
@@ -79,6 +93,8 @@ const (
 	Drop Kind = "drop"
 	// Create makes an entry that is missing.
 	Create Kind = "create"
+	// Choose writes a choice into Config of a board.
+	Choose Kind = "choose"
 )
 
 // Failure is a newer generation that did not become the running one.
@@ -99,6 +115,9 @@ type Decision struct {
 
 // Decide returns what is to be done and told at a start.
 func Decide(s Start, m Medium) Decision {
+	if m.Choice != nil {
+		return decideBoard(s, m)
+	}
 	var d Decision
 	entries := d.breakPairs(s, m.Entries)
 	d.judgeRunning(s, entries)
@@ -123,7 +142,7 @@ func (d *Decision) breakPairs(s Start, entries []Entry) []Entry {
 			i++
 			continue
 		}
-		d.Repair = append(d.Repair, Step{Drop, other, keep})
+		d.Repair = append(d.Repair, Step{Kind: Drop, From: other, To: keep})
 		left = slices.Delete(left, i, i+1)
 	}
 	return left
@@ -152,7 +171,7 @@ func (d *Decision) judgeRunning(s Start, entries []Entry) {
 	plain, counted, isPlain, isCounted := find(entries, s.Running)
 	switch {
 	case isPlain && isCounted && s.Counted: // the loader should have chosen the plain one: whose blessing that was is not known
-		d.Trial, d.Left, d.Bless = true, counted.Left, []Step{{Drop, counted, plain}}
+		d.Trial, d.Left, d.Bless = true, counted.Left, []Step{{Kind: Drop, From: counted, To: plain}}
 		return
 	case isPlain:
 		return
@@ -164,10 +183,10 @@ func (d *Decision) judgeRunning(s Start, entries []Entry) {
 		return
 	}
 	if !s.Counted && counted.Left > 0 {
-		d.Repair = append(d.Repair, Step{Rename, counted, counted.counted()})
+		d.Repair = append(d.Repair, Step{Kind: Rename, From: counted, To: counted.counted()})
 		counted = counted.counted()
 	}
-	d.Trial, d.Left, d.Bless = true, counted.Left, []Step{{Rename, counted, counted.Blessed()}}
+	d.Trial, d.Left, d.Bless = true, counted.Left, []Step{{Kind: Rename, From: counted, To: counted.Blessed()}}
 }
 
 // judgeNewer tells of the newest generation above the running one. It is there because it did not start, or did not
@@ -184,7 +203,7 @@ func (d *Decision) judgeNewer(s Start, entries []Entry, images []int) {
 	_, counted, isPlain, isCounted := find(entries, newest)
 	d.Failed = &Failure{newest, whyNot(s, newest, counted, slices.Contains(images, newest), isCounted && !isPlain && counted.Left == 0)}
 	if isCounted && !isPlain && counted.Left > 0 {
-		d.Repair = append(d.Repair, Step{Rename, counted, counted.Spent()})
+		d.Repair = append(d.Repair, Step{Kind: Rename, From: counted, To: counted.Spent()})
 	}
 }
 

@@ -148,7 +148,7 @@ func take(t *testing.T, m Medium, s Step) Medium {
 	} else if !slices.Contains(entries, s.To) {
 		t.Errorf("%v: %s does not stay", s, s.To.Name())
 	}
-	return Medium{entries, m.Images}
+	return Medium{Entries: entries, Images: m.Images}
 }
 
 // next is what systemd-boot does at a start: it chooses the newest generation that has a start left, and counts. When
@@ -179,7 +179,7 @@ func next(m Medium, broken int) (Start, Medium) {
 	if e.Generation == broken {
 		s.Running, s.Counted = 1, false
 	}
-	return s, Medium{entries, m.Images}
+	return s, Medium{Entries: entries, Images: m.Images}
 }
 
 // A power cut after any step leads to the same end, and a trial that is never blessed ends on a good generation.

@@ -22,6 +22,8 @@ type State struct {
 	Dirty bool `json:"dirty"`
 	// Modules says that modules come from a modules.erofs in place of the root's.
 	Modules bool `json:"modules"`
+	// Board is the board whose own loader started the system, or "" on a machine with UEFI.
+	Board string `json:"board"`
 	// Signers are the SHA-256s of the certificates whose keys may sign what this machine starts; nil without Secure Boot.
 	Signers []string `json:"signers"`
 	// Reason says why the versions are not managed.
@@ -35,7 +37,7 @@ func Unmanaged(version, reason string) State {
 
 // State returns what a decision says to others.
 func (d Decision) State(s Start, version string, dirty bool) State {
-	state := State{V: 1, Managed: true, Running: s.Running, Version: version, State: Good, Good: d.Good, Failed: d.Failed, Dirty: dirty}
+	state := State{V: 1, Managed: true, Running: s.Running, Version: version, State: Good, Good: d.Good, Failed: d.Failed, Dirty: dirty, Board: s.Board}
 	if d.Trial {
 		state.State, state.TriesLeft = Trial, d.Left
 	}

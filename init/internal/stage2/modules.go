@@ -25,12 +25,13 @@ type modulesFile struct{ folder, name string }
 // modulesFiles returns those places, in order: with the running generation on the partition booted from, whose top is
 // there, where people put them on the medium, or on the data partition. Its own one comes first, because that of people
 // is of the system that was flashed.
-func modulesFiles(top string, generation int) []modulesFile {
+func modulesFiles(top string, start slots.Start) []modulesFile {
 	files := []modulesFile{{seed.BootDir, modules.ImageName}, {"/var/lib/kios", modules.ImageName}}
-	if top == "" || generation == 0 {
+	if top == "" || start.Running == 0 {
 		return files
 	}
-	return append([]modulesFile{{filepath.Join(top, slots.ImagesDir), slots.ModulesName(generation)}}, files...)
+	folder, name := start.ModulesFile()
+	return append([]modulesFile{{filepath.Join(top, folder), name}}, files...)
 }
 
 // loadNetworkCards loads the drivers of network cards where no card works yet: a link takes seconds to come up, and it
@@ -59,7 +60,7 @@ func (h *host) mountModules(top string) {
 		return
 	}
 	dir := modules.Dir()
-	h.mountModulesFrom(modulesFiles(top, h.versions.generation()), modules.Image{
+	h.mountModulesFrom(modulesFiles(top, h.versions.start), modules.Image{
 		SHA256: digest, Release: filepath.Base(dir), Modules: dir, Firmware: "/lib/firmware", Scratch: runDir + "/.modules",
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/modules"
 	"kios.dev/init/internal/seed"
+	"kios.dev/init/internal/slots"
 )
 
 // refusedFrom returns what is said of modules at these places, all of which have other bytes.
@@ -59,10 +60,14 @@ func TestModulesOfAnUpdateThatRottedAreNamedBesideThoseOfTheFlashedSystem(t *tes
 func TestAGenerationTakesItsOwnModulesFirst(t *testing.T) {
 	people := []modulesFile{{seed.BootDir, "modules.erofs"}, {"/var/lib/kios", "modules.erofs"}}
 	own := modulesFile{"/top/EFI/kios", "0012.mod"}
-	if got := modulesFiles("/top", 12); !slices.Equal(got, append([]modulesFile{own}, people...)) {
+	if got := modulesFiles("/top", slots.Start{Running: 12}); !slices.Equal(got, append([]modulesFile{own}, people...)) {
 		t.Errorf("a generation: %v", got)
 	}
-	for _, got := range [][]modulesFile{modulesFiles("", 12), modulesFiles("/top", 0)} {
+	ofBoard := modulesFile{"/top/system/0012", "modules.erofs"}
+	if got := modulesFiles("/top", slots.Start{Running: 12, Board: "rpi4"}); !slices.Equal(got, append([]modulesFile{ofBoard}, people...)) {
+		t.Errorf("a generation of a board: %v", got)
+	}
+	for _, got := range [][]modulesFile{modulesFiles("", slots.Start{Running: 12}), modulesFiles("/top", slots.Start{})} {
 		if !slices.Equal(got, people) {
 			t.Errorf("no medium, or no slots: %v", got)
 		}

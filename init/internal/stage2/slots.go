@@ -57,15 +57,47 @@ type volume interface {
 
 // readVersions reads what the loader left. A boot on trial that hangs is given up from now on.
 func (h *host) readVersions() {
-	h.versions = &versions{file: runDir + "/slots.json", known: make(chan struct{}), start: slots.Of(slots.Loader{
-		Info: efivar.Loader("LoaderInfo"), BootCount: efivar.Loader("LoaderBootCountPath"),
-		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
-	})}
+	h.versions = &versions{file: runDir + "/slots.json", known: make(chan struct{}), start: readStart()}
 	if machine.SecureBoot() {
 		h.versions.signers = efivar.Signers()
 	}
 	if h.versions.start.Counted {
-		time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
+		h.limitBootOnTrial()
+	}
+}
+
+// readStart returns what firmware says of this start, in EFI variables or in a board's device tree.
+func readStart() slots.Start {
+	loader := slots.Loader{
+		Info: efivar.Loader("LoaderInfo"), BootCount: efivar.Loader("LoaderBootCountPath"),
+		Selected: efivar.Loader("LoaderEntrySelected"), Image: efivar.Loader("StubImageIdentifier"),
+	}
+	if prefix, ok := datapart.SystemPrefix(datapart.Tree); ok && loader.Info == "" {
+		return slots.OfBoard(datapart.BoardName(datapart.Tree), prefix)
+	}
+	return slots.Of(loader)
+}
+
+func (h *host) limitBootOnTrial() {
+	time.AfterFunc(bootDeadline-clock.Uptime(), h.endBootOnTrial)
+}
+
+// goBack is the first act of a system on trial on a board, whose loader does not count: the next start is of the good
+// one again, whatever ends this one. Until the disk is there nobody can do it.
+func (h *host) goBack(device string) {
+	if device == "" || h.versions.start.Board == "" {
+		return
+	}
+	v := h.versions
+	v.volume = esp.New(device, h.modules.LoadFS)
+	decision, err := h.readMedium()
+	if err != nil {
+		h.log.Error("slots.failed", "cause", fault.New(fault.SlotsMedium, "read which system starts next", slotsRemedy, err))
+		return
+	}
+	if decision.Trial {
+		v.start = v.start.OnTrial()
+		h.limitBootOnTrial()
 	}
 }
 
@@ -174,6 +206,14 @@ func espDevice(known, guid string, disks func() []blockdev.Disk) (string, error)
 	}
 }
 
+// read lists what lies on the partition below top.
+func (v *versions) read(top string) (slots.Medium, error) {
+	if v.start.Board != "" {
+		return esp.ReadBoard(top)
+	}
+	return esp.Read(top)
+}
+
 // readMedium reads the partition, and takes the steps that are due. Without one nothing is written.
 func (h *host) readMedium() (decision slots.Decision, err error) {
 	v := h.versions
@@ -181,7 +221,7 @@ func (h *host) readMedium() (decision slots.Decision, err error) {
 		return decision, v.unusable
 	}
 	decide := func(top string) error {
-		medium, err := esp.Read(top)
+		medium, err := v.read(top)
 		decision = slots.Decide(v.start, medium)
 		return err
 	}
@@ -209,19 +249,19 @@ func (h *host) onPartition(change func(top string) error) error {
 	return err
 }
 
-// takeSteps mends the entries. What fails is told, and the others are not taken: they build on it.
+// takeSteps mends what says which system starts. What fails is told, and the others are not taken: they build on it.
 func (h *host) takeSteps(top string, steps []slots.Step) {
 	for _, step := range steps {
 		if err := esp.Take(top, step, h.release.Version); err != nil {
-			h.log.Error("slots.entry", "step", step.Kind, "name", step.To.Name(), "cause",
-				fault.New(fault.SlotsEntries, "mend the loader's entries", "Init tries again at the next start. If it happens again, flash the medium again.", err))
+			h.log.Error("slots.entry", append(step.Fields(), "cause",
+				fault.New(fault.SlotsEntries, "mend what says which system starts", "Init tries again at the next start. If it happens again, flash the medium again.", err))...)
 			return
 		}
-		fields := []any{"step", step.Kind, "name", step.To.Name()}
-		if step.Kind != slots.Create {
-			fields = append(fields, "from", step.From.Name())
+		if step.Kind == slots.Choose { // each trial begins so
+			h.log.Info("slots.entry", step.Fields()...)
+			continue
 		}
-		h.log.Warn("slots.entry", fields...)
+		h.log.Warn("slots.entry", step.Fields()...)
 	}
 }
 

@@ -57,6 +57,78 @@ func versioned(t *testing.T, loader slots.Loader, entries ...string) (h *host, d
 	return h, dir, said
 }
 
+// onBoard returns a host that a board's loader started so, with these settings and systems on its partition.
+func onBoard(t *testing.T, prefix, config string, generations ...int) (h *host, top string, said func() string) {
+	h, _, said = versioned(t, slots.Loader{})
+	h.versions.start = slots.OfBoard("rpi4", prefix)
+	top = h.versions.volume.(folderVolume).top
+	files := []string{slots.Config}
+	for _, generation := range generations {
+		files = append(files, filepath.Join(slots.SystemDir(generation), slots.BoardKernel))
+	}
+	for _, name := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(top, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(top, name), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h, top, said
+}
+
+func settingsOf(t *testing.T, top string) string {
+	content, err := os.ReadFile(filepath.Join(top, slots.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestATrialOnABoardFirstNamesTheGoodSystemAndIsBlessed(t *testing.T) {
+	h, top, said := onBoard(t, "system/0002/", "os_prefix=system/0002/\n#kios good=0001 trial=0002\n", 1, 2)
+	d, err := h.readMedium()
+	if err != nil || !d.Trial || settingsOf(t, top) != "os_prefix=system/0001/\n#kios good=0001 trial=0002\n" {
+		t.Fatalf("%+v, %v, %q", d, err, settingsOf(t, top))
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"choose","next":1,"good":1,"trial":2`) {
+		t.Error(text)
+	}
+	h.tellDecision(d)
+	if s := stateOf(t, h); !s.Managed || s.Board != "rpi4" || s.State != slots.Trial || s.TriesLeft != 0 || s.Running != 2 || !slices.Equal(s.Good, []int{1}) {
+		t.Errorf("%+v", s)
+	}
+	if !h.bless() || settingsOf(t, top) != "os_prefix=system/0002/\n#kios good=0002 trial=0000\n" {
+		t.Error(said())
+	}
+	if s := stateOf(t, h); s.State != slots.Good || s.Failed != nil || !slices.Equal(s.Good, []int{2}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestABoardThatCameBackTellsOfIt(t *testing.T) {
+	h, top, said := onBoard(t, "system/0001/", "os_prefix=system/0001/\n#kios good=0001 trial=0002\n", 1, 2)
+	before := settingsOf(t, top)
+	d, err := h.readMedium()
+	if err != nil || d.Trial || settingsOf(t, top) != before {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	h.tellDecision(d)
+	if s := stateOf(t, h); s.State != slots.Good || s.Failed == nil || s.Failed.Generation != 2 {
+		t.Errorf("%+v", s)
+	}
+	if text := said(); !strings.Contains(text, `"ev":"slots.fell","generation":2`) {
+		t.Error(text)
+	}
+}
+
+func TestABoardWhoseSettingsAPersonRewroteIsLeftAlone(t *testing.T) {
+	h, top, _ := onBoard(t, "system/0001/", "os_prefix=system/0001/\n", 1)
+	if _, err := h.readMedium(); err == nil || settingsOf(t, top) != "os_prefix=system/0001/\n" {
+		t.Errorf("%v, %q", err, settingsOf(t, top))
+	}
+}
+
 func (f folderVolume) entries(t *testing.T) (names []string) {
 	list, err := os.ReadDir(filepath.Join(f.top, slots.EntriesDir))
 	if err != nil {

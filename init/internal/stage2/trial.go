@@ -116,7 +116,7 @@ func (h *host) bless() bool {
 	after := v.start.Blessed()
 	var decision slots.Decision
 	err := h.onPartition(func(top string) error {
-		medium, err := esp.Read(top)
+		medium, err := v.read(top)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (h *host) bless() bool {
 				return err
 			}
 		}
-		medium, err = esp.Read(top)
+		medium, err = v.read(top)
 		decision = slots.Decide(after, medium)
 		return err
 	})

@@ -75,12 +75,21 @@ beforeEach(async () => {
   await run('cp', ['--sparse=always', path.join(dir, 'kios.img'), image]);
 });
 
-/** Makes the image one of a board, by what lies on its first partition. */
-async function becomeBoard(line: string): Promise<void> {
+/** Makes the image one of a board, by what lies on its first partition: at its top, or in folders of systems. */
+async function becomeBoard(line: string, folders: readonly string[] = ['']): Promise<void> {
   const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
   const { loader, kernel, initramfs, commandLine } = PI_FILES;
-  const boot = new Map<string, string>([loader, kernel, initramfs].map((name) => [name, name]));
-  for (const [name, text] of boot.set(commandLine, `${line}\n`)) {
+  const boot = new Map<string, string>([[loader, loader]]);
+  for (const folder of folders)
+    for (const name of [kernel, initramfs, commandLine]) boot.set(folder + name, `${line}\n`);
+  if (folders.length > 1)
+    await tools.run('usr/bin/mmd', [
+      '-i',
+      at,
+      '::system',
+      ...folders.map((name) => `::${name.slice(0, -1)}`),
+    ]);
+  for (const [name, text] of boot) {
     const file = await input(`board/${name}`, text);
     await tools.run('usr/bin/mcopy', ['-o', '-i', at, file, `::${name}`]);
   }
@@ -136,10 +145,10 @@ const LONG = { timeout: 120_000 };
 
 describe('./kios configure', LONG, () => {
   it('gives a board’s kernel its words by the loader’s own file, and init all of them', async () => {
-    const built = 'console=ttyS1,115200 mitigations=auto';
+    const built = 'console=ttyS1,115200 mitigations=auto kios.added';
     await becomeBoard(built);
     await kios({ kernelArguments: ['mitigations=off', 'kios.console=all'] });
-    expect(await read('cmdline.txt')).toBe(`${built} kios.added mitigations=off`);
+    expect(await read('cmdline.txt')).toBe(`${built} mitigations=off`);
     expect(await read('kios/cmdline.txt')).toBe('mitigations=off\nkios.console=all');
     expect(await kios({ show: true })).toMatch(
       /cmdline\.txt +\d+ +the kernel command line of the board, with mitigations=off/,
@@ -148,6 +157,17 @@ describe('./kios configure', LONG, () => {
     await kios({ kernelArguments: [''] });
     expect(await read('cmdline.txt')).toBe(built);
     expect(await list()).not.toContain('::/kios/cmdline.txt');
+  });
+
+  it('gives words for the kernel to each system of a board', async () => {
+    const built = 'console=tty0 quiet mitigations=auto kios.added';
+    const folders = ['system/0001/', 'system/0002/'];
+    await becomeBoard(built, folders);
+    await kios({ kernelArguments: ['mitigations=off'] });
+    for (const folder of folders)
+      expect(await read(`${folder}cmdline.txt`)).toBe(`${built} mitigations=off`);
+    await kios({ kernelArguments: [''] });
+    for (const folder of folders) expect(await read(`${folder}cmdline.txt`)).toBe(built);
   });
 
   it('puts document, name, pods and network settings on an image, and shows them without secrets', async () => {

@@ -225,6 +225,7 @@ it('inspect of an image for a board tells what its loader starts, and what fills
   expect(board).toMatchObject({ name: 'rpi4', commandLine: 'quiet console=ttyS0' });
   expect(board?.early.map(({ name }) => name)).toEqual(['init']);
   expect(root.sha256).toBe(await fileSha256(made.root));
+  expect(disk?.starts).toBe('system/0001/kernel8.img');
   const files = disk?.files ?? [];
   expect(files.map(({ name }) => name)).toContain('start4.elf');
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

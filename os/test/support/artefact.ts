@@ -114,15 +114,17 @@ export interface SmallArtefacts {
 
 const plainFile = (bytes: Buffer) => [0o644, { bytes }, origin] as const;
 
+const BOARD_CONFIG = 'os_prefix=system/0001/\n#kios good=0001 trial=0000\narm_64bit=1\n';
+
 /** Returns what a board starts from, with an initramfs that is whole. */
 function smallBoard(commandLine: string, initramfs: Buffer): Tree {
   const { loader, config, commandLine: line, kernel, initramfs: initrd } = PI_FILES;
   return new Tree()
     .file(`/${loader}`, ...plainFile(Buffer.alloc(3000, 'loader ')))
-    .file(`/${config}`, ...plainFile(Buffer.from('arm_64bit=1\n')))
-    .file(`/${line}`, ...plainFile(Buffer.from(`${commandLine}\n`)))
-    .file(`/${kernel}`, ...plainFile(Buffer.alloc(9000, 'kernel ')))
-    .file(`/${initrd}`, ...plainFile(initramfs));
+    .file(`/${config}`, ...plainFile(Buffer.from(BOARD_CONFIG)))
+    .file(`/system/0001/${line}`, ...plainFile(Buffer.from(`${commandLine}\n`)))
+    .file(`/system/0001/${kernel}`, ...plainFile(Buffer.alloc(9000, 'kernel ')))
+    .file(`/system/0001/${initrd}`, ...plainFile(initramfs));
 }
 
 /** Makes the disk image of a board from what an EFI file was made of. */

@@ -22,6 +22,8 @@ export const SlotsState = v.object({
   dirty: v.optional(v.boolean(), false),
   /** Modules come from a modules.erofs in place of the root's, wherever that lies. */
   modules: v.optional(v.boolean(), false),
+  /** The board whose own loader started the system; empty on a machine with UEFI. */
+  board: v.optional(v.string(), ''),
   /**
    * SHA-256 of the certificates whose keys may sign what this machine starts, in hexadecimal; null while Secure Boot is
    * off, and of an init that does not tell.

@@ -143,7 +143,7 @@ export class Keeper {
       await stager.distrust('all');
     // A good system that rots fails too, and then the same one may be staged again.
     if (failed !== undefined) await stager.distrust(failed);
-    await stager.learn([slots.running, failed]);
+    await stager.learn([slots.running, failed], slots.board);
     await stager.noteVersion(slots.running, slots.version);
     return {
       running: digestIn(stager.memory, slots.running),
@@ -173,8 +173,8 @@ export class Keeper {
   }
 
   #named({ slots }: Seen) {
-    const { running, failed, modules, signers } = slots;
-    return { running, failed: failed?.generation, usesModules: modules, signers };
+    const { running, failed, modules, signers, board } = slots;
+    return { running, failed: failed?.generation, usesModules: modules, signers, board };
   }
 
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {

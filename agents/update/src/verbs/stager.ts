@@ -1,8 +1,8 @@
 import type { Logger } from '@kios/agent';
 import { errorCode, KiosError } from '@kios/errors';
 
-import { UpdateError } from '../core/faults/errors.ts';
-import type { BuildRecord } from '../core/image/build-record.ts';
+import { type Refusal, UpdateError } from '../core/faults/errors.ts';
+import { type BuildRecord, digestFor } from '../core/image/build-record.ts';
 import {
   digestIn,
   highestIn,
@@ -11,6 +11,7 @@ import {
   noteStaged,
   remember,
 } from '../core/pass/memory.ts';
+import { planBoardStage, planBoardUnstage, stagedOnBoard } from '../core/plan/board-plan.ts';
 import {
   type Content,
   type Plan,
@@ -19,9 +20,12 @@ import {
   stagedIn,
   type Wish,
 } from '../core/plan/plan.ts';
-import { imageOf, parseImage } from '../core/slots/names.ts';
+import { INITRAMFS, systemOf } from '../core/slots/board.ts';
+import { imageOf } from '../core/slots/names.ts';
+import { readBoardMedium } from '../edge/esp/board-files.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
-import { digestOf, perform, readMedium } from '../edge/esp/files.ts';
+import { digestOf, isThere, perform, readMedium } from '../edge/esp/files.ts';
+import { readBoardWish } from '../edge/host/board-image.ts';
 import { checkImage, type MemoryFile, type Startable } from '../edge/host/host.ts';
 
 /** What reading a file fails with that has rotted, or in whose place something else is. */
@@ -42,7 +46,13 @@ export interface Named extends Pick<Startable, 'signers'> {
   readonly running: number;
   readonly failed: number | undefined;
   readonly usesModules: boolean;
+  /** The board whose own loader starts the systems; '' for UEFI. */
+  readonly board: string;
 }
+
+/** Returns the file by which a generation is known. */
+const fileOf = (generation: number, board: string): string =>
+  board === '' ? imageOf(generation) : `${systemOf(generation)}/${INITRAMFS}`;
 
 const contentOf = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
   from,
@@ -108,7 +118,7 @@ export class Stager {
   }
 
   /** Learns the digests of some generations: those that nobody remembers are read from the medium, once. */
-  async learn(generations: readonly (number | undefined)[]): Promise<void> {
+  async learn(generations: readonly (number | undefined)[], board: string): Promise<void> {
     const unknown = generations.filter(
       (generation) =>
         generation !== undefined &&
@@ -117,20 +127,17 @@ export class Stager {
     );
     if (unknown.length === 0) return;
     await this.#withEsp(async (esp) => {
-      const { files } = await readMedium(esp, false);
       for (const generation of unknown) {
-        const name = files.find((file) => parseImage(file.name) === generation)?.name;
-        if (name !== undefined) await this.#learnFrom(esp, name);
-        else if (generation !== undefined) this.#lost.add(generation);
+        if (generation === undefined) continue;
+        const file = fileOf(generation, board);
+        if (await isThere(esp.at(file))) await this.#learnFrom(esp, generation, file);
+        else this.#lost.add(generation);
       }
     });
   }
 
-  async #learnFrom(esp: Esp, name: string): Promise<void> {
-    const generation = parseImage(name);
-    if (generation === undefined) return;
+  async #learnFrom(esp: Esp, generation: number, file: string): Promise<void> {
     const { signal, log } = this.#ports;
-    const file = imageOf(generation);
     try {
       await this.keep(remember(this.#memory, generation, await digestOf(esp.at(file), signal)));
     } catch (err) {
@@ -150,23 +157,42 @@ export class Stager {
   /** Stages a system, unless it is there already. Returns its generation. */
   async stage(named: Named, record: BuildRecord): Promise<number> {
     const { os, signal } = this.#ports;
+    const { board, signers, running, usesModules } = named;
+    if (board !== '') {
+      const wish = await readBoardWish(os, record, board, signal);
+      return this.#withEsp(async (esp) => {
+        const medium = await readBoardMedium(esp, running, usesModules);
+        const staged = stagedOnBoard(medium, running);
+        return this.#stageOn(esp, named, record, staged, (highest) =>
+          planBoardStage(medium, running, highest, wish),
+        );
+      });
+    }
     const wish = wishFor(record);
-    await checkImage(os, wish, { arch: record.arch, signers: named.signers }, signal);
-    return this.#withEsp((esp) => this.#stageOn(esp, named, wish));
+    await checkImage(os, wish, { arch: record.arch, signers }, signal);
+    return this.#withEsp(async (esp) => {
+      const medium = await readMedium(esp, usesModules);
+      return this.#stageOn(esp, named, record, stagedIn(medium, running), (highest) =>
+        planStage(medium, running, highest, wish),
+      );
+    });
   }
 
-  async #stageOn(esp: Esp, { running, failed, usesModules }: Named, wish: Wish): Promise<number> {
+  async #stageOn(
+    esp: Esp,
+    { running, failed, board }: Named,
+    record: BuildRecord,
+    found: number | undefined,
+    planFor: (highest: number) => Plan | Refusal,
+  ): Promise<number> {
     const { signal, log } = this.#ports;
-    const { version } = wish;
-    const { digest } = wish.efi;
-    const medium = await readMedium(esp, usesModules);
-    const found = stagedIn(medium, running);
-    if (found !== undefined && (await digestOf(esp.at(imageOf(found)), signal)) === digest) {
+    const { version } = record;
+    const digest = digestFor(record, board) ?? '';
+    if (found !== undefined && (await digestOf(esp.at(fileOf(found, board)), signal)) === digest) {
       await this.#noteStaged(found, digest, true);
       return found;
     }
-    const highest = Math.max(highestIn(this.#memory), failed ?? 0);
-    const plan = planStage(medium, running, highest, wish);
+    const plan = planFor(Math.max(highestIn(this.#memory), failed ?? 0));
     if ('code' in plan) throw new UpdateError(plan.code, plan.message);
     const generation = plan.generation ?? running;
     log.info({ ev: 'stage', generation, version, digest, console: true });
@@ -178,9 +204,12 @@ export class Stager {
   }
 
   /** Takes back what is staged, so that the next boot is of the running system again. */
-  async unstage({ running }: Named): Promise<void> {
+  async unstage({ running, board }: Named): Promise<void> {
     await this.#withEsp(async (esp) => {
-      const plan = planUnstage(await readMedium(esp, false), running);
+      const plan =
+        board === ''
+          ? planUnstage(await readMedium(esp, false), running)
+          : planBoardUnstage(await readBoardMedium(esp, running, false), running);
       if ('code' in plan) throw new UpdateError(plan.code, plan.message);
       await this.#perform(plan, esp);
     });

@@ -131,6 +131,9 @@ export class ModelMedium {
         return this.#verify(op.path, op.content);
       case 'verifyText':
         return this.#verifyText(op.path, op.text);
+      case 'makeFolder':
+      case 'removeFolder':
+        throw new Error('a system of UEFI has no folder of its own');
       case 'remount':
     }
   }

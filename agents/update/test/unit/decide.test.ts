@@ -30,6 +30,33 @@ const turn = (changes: Partial<Turn> = {}): Turn => ({
   ...changes,
 });
 
+describe('on a board', () => {
+  const ofBoard = (initramfs?: string): Partial<Seen> => ({
+    arch: 'arm64',
+    slots: slots({ board: 'rpi4' }),
+    record: {
+      ...seen().record,
+      arch: 'arm64',
+      ...(initramfs === undefined
+        ? {}
+        : { boards: { rpi4: { initramfs8: { sha256: initramfs, bytes: 5, offset: 9 } } } }),
+    },
+  });
+
+  it('a system is known by its initramfs, and staged and asked for like any', () => {
+    const { act, report } = decide(seen({ ...ofBoard(OTHER), memory: staged({ digest: OTHER }) }));
+    expect([act, report.state, report.digest]).toEqual(['ask', 'staged', OTHER]);
+    expect(decide(seen(ofBoard(OTHER))).act).toBe('stage');
+    expect(decide(seen({ ...ofBoard(OTHER), running: OTHER })).report.state).toBe('current');
+  });
+
+  it('an image without its files is refused, before anything is written', () => {
+    const { act, report } = decide(seen(ofBoard()));
+    expect([act, report.state, report.code]).toEqual(['rest', 'refused', 'KIOS_UPDATE_BOARD']);
+    expect(report.message).toContain('its image has nothing that the board rpi4 starts');
+  });
+});
+
 describe('what is done next', () => {
   it.each<[string, Partial<Seen>, string, string, string | undefined]>([
     ['a system that the node has not', {}, 'stage', 'staging', undefined],

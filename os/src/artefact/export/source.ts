@@ -84,7 +84,7 @@ export async function openSource(
   const boot = path.join(scratch, 'boot');
   await mkdir(boot);
   await copyBootPartition(image, esp, boot, tools);
-  const kind = findBoot((await pathsBelow(boot)).files);
+  const kind = await findBoot(boot, (await pathsBelow(boot)).files);
   const release = await readRelease(boot, kind, scratch, tools);
   const sha256 = await fileDigest(file, status.size, note);
   return { image, file, bytes: status.size, sha256, release, boot, kind };

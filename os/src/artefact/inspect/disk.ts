@@ -7,7 +7,7 @@ import { fileSha256 } from '../../workstation/digest.ts';
 import { pathsBelow } from '../../workstation/paths-below.ts';
 import { copyBootPartition } from '../boot-partition.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
-import { type BootKind, findBoot } from './boot.ts';
+import { type BootKind, findBoot, startsWith } from './boot.ts';
 import { readFileSystem } from './file-system.ts';
 import type { InspectedDisk, InspectedPartition, NamedPart } from './model.ts';
 
@@ -42,7 +42,7 @@ export async function inspectDisk(
   if (esp === undefined) throw new Error('it has no EFI system partition');
   await copyBootPartition(name, esp, into, tools);
   const { files: names } = await pathsBelow(into);
-  const boot = findBoot(names);
+  const boot = await findBoot(into, names);
   const files: NamedPart[] = [];
   for (const file of names) {
     const at = path.join(into, file);
@@ -54,7 +54,7 @@ export async function inspectDisk(
       guid: diskGuid(start) ?? '',
       partitions: await Promise.all(partitions.map((partition) => describe(file, partition))),
       files,
-      ...(boot.efi === undefined ? {} : { starts: boot.efi }),
+      starts: startsWith(boot),
     },
   };
 }

@@ -29,7 +29,7 @@ const diskFacts = ({ partitions, files, starts }: InspectedDisk): Fact[] => [
     ),
   ),
   ...files.map((file) => partFact(`boot partition ${file.name}`, file)),
-  ...(starts === undefined ? [] : [fact('starts', starts)]),
+  fact('starts', starts),
 ];
 
 const efiFacts = ({ sections }: InspectedEfi): Fact[] =>

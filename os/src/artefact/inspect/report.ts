@@ -49,7 +49,8 @@ const disk = ({ partitions, files, starts }: InspectedDisk): string[] => [
     'Files of the boot partition',
     files.map(({ name, bytes, sha256 }) => [name, size(bytes), short(sha256)]),
   ),
-  ...(starts === undefined ? [] : ['', `Starts ${starts}`]),
+  '',
+  `Starts ${starts}`,
 ];
 
 const efi = ({ sections, ...rest }: InspectedEfi): string[] => [

@@ -11,7 +11,7 @@ import { PI_FILES } from './boot-file.ts';
 import { buildIn, buildParts, type BuildRequest, sbomOfModules } from './build-image.ts';
 import { makeDisk } from './disk.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { piBootFiles } from './raspberry-pi.ts';
+import { FIRST_SYSTEM, piBootFiles } from './raspberry-pi.ts';
 import { makeEarlyRoot, rootFile } from './root.ts';
 
 export type BoardRequest = Omit<BuildRequest, 'arch' | 'board'> & { readonly board: Board };
@@ -33,7 +33,7 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   await progress.task('kios.img', async () => {
     const bytes = await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root));
     const medium = new Tree().graft('/', boot);
-    medium.file(`/${PI_FILES.initramfs}`, 0o644, { bytes }, KIOS_ORIGIN);
+    medium.file(`${FIRST_SYSTEM}${PI_FILES.initramfs}`, 0o644, { bytes }, KIOS_ORIGIN);
     await makeDisk({ out: out.image, boot: medium, time, tools });
   });
   await copyFile(root, out.root);

@@ -1,3 +1,5 @@
+import { parseChoice, prefixesOf, systemPrefix } from '@kios/host-api/board-slots';
+
 import { ARCHES, type Arch, type Board } from '../../workstation/paths.ts';
 import { findSlot, hasSlots } from './boot-slots.ts';
 
@@ -26,7 +28,10 @@ export function findBootFile(
   return undefined;
 }
 
-/** The files at the top of the partition from which a Raspberry Pi starts, by what they are. */
+/**
+ * The files from which a Raspberry Pi starts, by what they are. Loader, settings and licence lie at the top of the
+ * partition, and the others in the folder of their system.
+ */
 export const PI_FILES = {
   loader: 'start4.elf',
   config: 'config.txt',
@@ -36,8 +41,32 @@ export const PI_FILES = {
   licence: 'LICENCE.raspi-firmware',
 } as const;
 
-/** Finds the board that starts from the files of a boot partition. */
+/** What the loader of a board starts next. */
+export interface BoardStart {
+  readonly board: Board;
+  /** What stands before the names of the system's files; '' on a medium without slots. */
+  readonly prefix: string;
+}
+
+/** Returns the prefixes of the systems of a board among the files of its boot partition. */
+function boardSystems(files: readonly string[]): readonly string[] {
+  const started = prefixesOf(files, PI_FILES.initramfs);
+  return prefixesOf(files, PI_FILES.kernel).filter((prefix) => started.includes(prefix));
+}
+
+/** Finds the board whose loader the files of a boot partition are for. */
 export const findBoard = (files: readonly string[]): Board | undefined =>
-  [PI_FILES.loader, PI_FILES.kernel, PI_FILES.initramfs].every((file) => files.includes(file))
-    ? 'rpi4'
-    : undefined;
+  files.includes(PI_FILES.loader) && boardSystems(files).length > 0 ? 'rpi4' : undefined;
+
+/** Finds what a board starts next from the files of a boot partition; `config` is its `config.txt`. */
+export function findBoardStart(files: readonly string[], config: string): BoardStart | undefined {
+  const board = findBoard(files);
+  if (board === undefined) return undefined;
+  const choice = parseChoice(config);
+  const prefix = choice === undefined ? '' : systemPrefix(choice.next);
+  return boardSystems(files).includes(prefix) ? { board, prefix } : undefined;
+}
+
+/** Says whether a file is the kernel command line of a board's system. */
+export const isBoardLine = (file: string): boolean =>
+  prefixesOf([file], PI_FILES.commandLine).length > 0;

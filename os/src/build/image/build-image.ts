@@ -12,7 +12,7 @@ import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { fingerprints, type Tree } from '../formats/tree.ts';
 import { makeUki, type UkiSection } from '../formats/uki.ts';
-import { commandLine } from '../kernel/command-line.ts';
+import { boardCommandLine, commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
@@ -38,6 +38,7 @@ import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
 import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
+import { writeBoardParts } from './board-parts.ts';
 import { makeDataImage, makeDisk } from './disk.ts';
 import { efiMediumFiles } from './efi-medium.ts';
 import { makeErofs } from './erofs.ts';
@@ -262,7 +263,7 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
   const out = artefactsIn(dist);
   const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
-  const { time, tools, modules, microcode } = base;
+  const { time, tools, modules, microcode, kernel } = base;
   const stub = await readStub(arch, progress);
   const loader = await readLoader(arch, progress);
   const guard = await buildGuard(arch, progress);
@@ -270,6 +271,7 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     ...inputs,
     [stub, loader, guard].map(({ bytes }) => sha256(bytes)),
     commandLine(arch),
+    boardCommandLine('rpi4'),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
     ...secureBootInputs(secureBoot),
     ...(measurementKey === undefined ? [] : [measurementKey.fingerprint]),
@@ -287,6 +289,7 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     enrolment: secureBoot?.enrolment,
   });
   await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
+  await writeBoardParts(kernel, dist);
   await copyFile(root, out.root);
   await copyFile(modules.file, out.modules);
   await progress.task('bills of materials', () => writeBoms(base, files, boot, out));

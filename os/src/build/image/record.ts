@@ -15,9 +15,12 @@ import type { MeasuredBuild } from '../secure-boot/measured-build.ts';
 import { shortName } from '../shipped.ts';
 import { readPrograms } from '../sources/upstream/components.ts';
 import { KIOS } from '../versions.ts';
+import { BOARD_PARTS, readBoardParts } from './board-parts.ts';
 import { MODULES_IMAGE } from './modules-image.ts';
 
 const FileRecord = v.strictObject({ sha256: v.string(), bytes: v.number() });
+
+const BoardFile = v.strictObject({ ...FileRecord.entries, offset: v.optional(v.number()) });
 
 const Schema = v.strictObject({
   v: v.literal(1),
@@ -32,6 +35,8 @@ const Schema = v.strictObject({
   efi: v.optional(FileRecord),
   /** `modules.erofs`, which belongs to the kernel of this build. */
   modules: v.optional(FileRecord),
+  /** What boards start of this system, by board and name of the file (`board-parts.ts`). */
+  boards: v.optional(v.record(v.string(), v.record(v.string(), BoardFile))),
   /** The provider, the agent's folder or the image of `--bootstrap`. */
   bootstrap: v.optional(v.string()),
   /** The names of `--firmware`. */
@@ -89,17 +94,19 @@ async function recordFile(file: string): Promise<v.InferOutput<typeof FileRecord
   return { sha256: await fileSha256(file), bytes: (await stat(file)).size };
 }
 
-/** Returns what a node needs to know of the system before an update; boards have no EFI file. */
+/** Returns what a node needs to know of the system before an update; the output folder of a board has no EFI file. */
 async function readSystem(
   dist: string,
-): Promise<Pick<BuildRecord, 'kubernetes' | 'efi' | 'modules'>> {
+): Promise<Pick<BuildRecord, 'kubernetes' | 'efi' | 'modules' | 'boards'>> {
   const kubernetes = (await readPrograms()).get('kubelet')?.version;
   const efi = await recordFile(path.join(dist, 'kios.efi'));
   const modules = await recordFile(path.join(dist, MODULES_IMAGE));
+  const parts = await readBoardParts(dist);
   return {
     ...(kubernetes === undefined ? {} : { kubernetes }),
     ...(efi === undefined ? {} : { efi }),
     ...(modules === undefined ? {} : { modules }),
+    ...(parts === undefined ? {} : { boards: { [BOARD_PARTS]: { ...parts } } }),
   };
 }
 

@@ -77,6 +77,12 @@ export const commandLine = (arch: Arch): string => [CONSOLE[arch], ...wordsOf(ar
 /** Consoles of boards: on a Raspberry Pi 4 the pins 8 and 10 of its header belong to the small UART. */
 const BOARD_CONSOLE = { rpi4: 'console=tty0 console=ttyS1,115200' } as const;
 
+/**
+ * Stands in a board's kernel command line before the words of people, which an update takes over. The kernel takes it
+ * for a module's.
+ */
+export const ADDED = 'kios.added';
+
 /** Returns the kernel command line of a board. */
 export const boardCommandLine = (board: Board): string =>
-  [BOARD_CONSOLE[board], ...wordsOf(BOARD_ARCH[board])].join(' ');
+  [BOARD_CONSOLE[board], ...wordsOf(BOARD_ARCH[board]), ADDED].join(' ');

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
+import { findBoard, findBootFile, isBoardLine } from '../../build/image/boot-file.ts';
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
@@ -83,6 +83,15 @@ async function verify(partition: Partition, changes: readonly Change[]): Promise
   }
 }
 
+async function readAll(
+  partition: Partition,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Buffer>> {
+  const contents = new Map<string, Buffer>();
+  for (const name of names) contents.set(name, await partition.read(name));
+  return contents;
+}
+
 /** Changes a medium as asked, and returns its files afterwards. */
 async function configurePartition(
   partition: Partition,
@@ -99,7 +108,9 @@ async function configurePartition(
     scratch: path.join(partition.dir, 'images'),
     room: () => partition.roomIn(IMAGES),
     efi,
-    ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
+    ...(board === undefined
+      ? {}
+      : { commandLines: () => readAll(partition, present.filter(isBoardLine)) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);

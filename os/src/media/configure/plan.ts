@@ -1,6 +1,5 @@
 import path from 'node:path';
 
-import { PI_FILES } from '../../build/image/boot-file.ts';
 import {
   ADDON,
   ARGUMENTS,
@@ -56,8 +55,8 @@ export interface WantedArguments {
   readonly text: Buffer | undefined;
   /** An addon with those that only the kernel can use. */
   readonly addon: Buffer | undefined;
-  /** The whole kernel command line of a board, in place of an addon. */
-  readonly commandLine?: Buffer | undefined;
+  /** The whole kernel command lines of a board's systems, in place of an addon. */
+  readonly commandLines?: ReadonlyMap<string, Buffer> | undefined;
 }
 
 /** Writes a file, or removes it if it is there and has no content. */
@@ -84,8 +83,8 @@ function settleFolder(
   ];
 }
 
-const boardLine = ({ commandLine: content }: WantedArguments): readonly Change[] =>
-  content === undefined ? [] : [{ name: PI_FILES.commandLine, content }];
+const boardLines = ({ commandLines = new Map() }: WantedArguments): readonly Change[] =>
+  [...commandLines].map(([name, content]) => ({ name, content }));
 
 /**
  * Plans the changes to a medium that has the files `present`. The document comes last: it is what makes the rest count,
@@ -104,7 +103,7 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   if (wanted.arguments !== undefined)
     changes.push(
       ...settle(ADDON, wanted.arguments.addon, present),
-      ...boardLine(wanted.arguments),
+      ...boardLines(wanted.arguments),
       ...settle(ARGUMENTS, wanted.arguments.text, present),
     );
   if (wanted.sysctls !== undefined) changes.push(...settle(SYSCTLS, wanted.sysctls.text, present));

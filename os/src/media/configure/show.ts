@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe } from '@kios/errors';
 import { readSysctls } from '@kios/host-api/sysctls';
 
-import { PI_FILES } from '../../build/image/boot-file.ts';
+import { isBoardLine } from '../../build/image/boot-file.ts';
 import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
@@ -140,7 +140,7 @@ const FIXED: ReadonlyMap<string, string> = new Map([
 ]);
 
 function describerOf(name: string, names: readonly string[]): Describer {
-  if (name === PI_FILES.commandLine) return describeBoardLine;
+  if (isBoardLine(name)) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
   const fixed = FIXED.get(name);
   if (fixed !== undefined) return () => Promise.resolve(fixed);
@@ -154,7 +154,7 @@ function describerOf(name: string, names: readonly string[]): Describer {
 }
 
 /** Says whether a file of the loader holds words of people. */
-const isOfLoader = (name: string): boolean => name === ADDON || name === PI_FILES.commandLine;
+const isOfLoader = (name: string): boolean => name === ADDON || isBoardLine(name);
 
 const isOfPeople = (name: string): boolean =>
   isOfLoader(name) ||

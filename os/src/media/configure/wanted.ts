@@ -43,8 +43,8 @@ export interface ConfigureRequest {
 export interface Medium extends ArchivePlace {
   /** Reads the bootstrap document that is there. */
   readonly document: () => Promise<Buffer | undefined>;
-  /** Reads the kernel command line of a board without UEFI. */
-  readonly commandLine?: () => Promise<Buffer>;
+  /** Reads the kernel command lines of a board without UEFI, one of each system, by their names. */
+  readonly commandLines?: () => Promise<ReadonlyMap<string, Buffer>>;
   /** Reads the file that firmware starts, if there is one. */
   readonly efi: () => Promise<Buffer | undefined>;
 }
@@ -152,7 +152,7 @@ async function readNetwork(
 
 async function readArguments(
   words: readonly string[],
-  { arch, commandLine }: Pick<Medium, 'arch' | 'commandLine'>,
+  { arch, commandLines }: Pick<Medium, 'arch' | 'commandLines'>,
   progress: Progress,
 ): Promise<WantedArguments> {
   const given = words.filter((word) => word !== '');
@@ -165,9 +165,12 @@ async function readArguments(
     );
   const forKernel = kernelWords(given);
   const text = given.length === 0 ? undefined : Buffer.from(argumentsText(given));
-  if (commandLine !== undefined) {
-    const line = withKernelWords((await commandLine()).toString('utf8'), forKernel);
-    return { text, addon: undefined, commandLine: Buffer.from(line) };
+  if (commandLines !== undefined) {
+    const changed = [...(await commandLines())].map(
+      ([name, line]) =>
+        [name, Buffer.from(withKernelWords(line.toString('utf8'), forKernel))] as const,
+    );
+    return { text, addon: undefined, commandLines: new Map(changed) };
   }
   return {
     text,

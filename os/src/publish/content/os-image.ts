@@ -23,13 +23,19 @@ async function writeLayers({ dist, record }: Built, layout: string): Promise<rea
       tree.file(`/${name}`, 0o644, storedFile(path.join(dist, name)), origin);
     return tree;
   };
-  const system = await writeLayer(layout, treeOf('kios.efi', 'build.json'), record.time);
+  const parts = Object.entries(record.boards ?? {}).flatMap(([board, files]) =>
+    Object.entries(files).flatMap(([name, { offset }]) =>
+      offset === undefined ? [`${board}/${name}`] : [],
+    ),
+  );
+  const system = await writeLayer(layout, treeOf('kios.efi', 'build.json', ...parts), record.time);
   if (record.modules === undefined) return [system];
   return [await writeLayer(layout, treeOf(MODULES_IMAGE), 0), system];
 }
 
 /**
- * Makes an image of the operating system: `kios.efi`, the record of its build, and `modules.erofs` if that was built.
+ * Makes an image of the operating system: `kios.efi`, the record of its build, what boards start besides the initramfs
+ * in `kios.efi`, and `modules.erofs` if that was built.
  * It is an image, not an artefact, because a pod can mount only images as volumes. Its layers go into the OCI layout
  * `layout`.
  */

@@ -4,10 +4,12 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
+import { blobPath } from '../../../src/build/formats/oci.ts';
 import { imageName } from '../../../src/build/shipped.ts';
 import { type Built, readBuilds } from '../../../src/publish/content/built.ts';
 import type { Publication } from '../../../src/publish/content/publication.ts';
 import { sharedLayers } from '../../../src/publish/content/shared-layers.ts';
+import { run } from '../../../src/workstation/run.ts';
 import { expectedPublications } from '../../support/publish/expected.ts';
 import { fakeBuild, fakeDist } from '../../support/publish/fake-builds.ts';
 
@@ -122,6 +124,31 @@ it('has modules.erofs with the system, as a blob that releases with one kernel s
   const [same, other] = layersIn(await systemWith('b', 'of one kernel'));
   expect(same).toBe(modules);
   expect(other).not.toBe(system);
+});
+
+it('says what boards start, which is in the system already but for their kernel', async () => {
+  await fakeBuild({ home, content: 'a', forBoards: true });
+  const [amd64, arm64] = await builds('amd64', 'arm64');
+  expect(amd64!.record.boards).toBeUndefined();
+  const files = arm64!.record.boards!['rpi4']!;
+  expect(Object.keys(files).toSorted()).toEqual(['cmdline.txt', 'initramfs8', 'kernel8.img']);
+  const { offset = 0, bytes } = files['initramfs8']!;
+  const efi = await readFile(path.join(fakeDist(home, 'arm64'), 'kios.efi'));
+  expect(efi.toString('latin1', offset, offset + bytes)).toBe('initramfs: a');
+});
+
+it('has what boards start besides the initramfs', async () => {
+  await fakeBuild({ home, content: 'a', forBoards: true });
+  const system = (await publications()).at(-1)!;
+  const [layer] = system.images.get('arm64')!.layers;
+  const listed = await run('tar', ['-tf', path.join(home, 'expected', blobPath(layer!.digest))]);
+  const names = listed.split('\n').filter((name) => name !== '' && !name.endsWith('/'));
+  expect(names.map((name) => name.replace(/^\.?\//, '')).toSorted()).toEqual([
+    'build.json',
+    'kios.efi',
+    'rpi4/cmdline.txt',
+    'rpi4/kernel8.img',
+  ]);
 });
 
 it('groups the layers that repositories share, over all architectures', async () => {

@@ -2,7 +2,7 @@ import type { SlotsState } from '@kios/node-state';
 import type { Annotations, Update } from '@kios/node-turn';
 
 import type { Refusal, Told } from '../faults/errors.ts';
-import type { BuildRecord } from '../image/build-record.ts';
+import { type BuildRecord, digestFor } from '../image/build-record.ts';
 import type { Arch } from '../image/pe.ts';
 import { forgetFailure, type Memory, noteFailure } from './memory.ts';
 import { bootedFor } from './request.ts';
@@ -77,10 +77,19 @@ function refusalOf({ slots, arch, record }: Seen): Refusal | undefined {
     const why = slots.reason === '' ? 'init does not manage it' : slots.reason;
     return { code: 'KIOS_UPDATE_UNMANAGED', message: `update this machine: ${why}` };
   }
-  if (record.arch === arch) return undefined;
-  const message = `run kiOS ${record.version}: it is for ${record.arch}, and this machine is ${arch}`;
-  return { code: 'KIOS_UPDATE_ARCH', message };
+  const doing = `run kiOS ${record.version}`;
+  if (record.arch !== arch) {
+    const message = `${doing}: it is for ${record.arch}, and this machine is ${arch}`;
+    return { code: 'KIOS_UPDATE_ARCH', message };
+  }
+  if (digestFor(record, slots.board) !== undefined) return undefined;
+  const message = `${doing}: its image has nothing that the board ${slots.board} starts`;
+  return { code: 'KIOS_UPDATE_BOARD', message };
 }
+
+/** Returns the digest by which the wanted system is known on this machine. */
+const wanted = ({ record, slots }: Pick<Seen, 'record' | 'slots'>): string =>
+  digestFor(record, slots.board) ?? record.efi.sha256;
 
 /** Returns the report of a system that is not written. */
 export function refusedReport(report: Update, { code, message }: Told): Update {
@@ -94,7 +103,7 @@ export function reportOf({ bootId, record, running, slots, memory, order }: Seen
     bootId,
     state: 'staging',
     version: record.version,
-    digest: record.efi.sha256,
+    digest: wanted({ record, slots }),
     ...(running === undefined ? {} : { running }),
     trial: slots.state === 'trial',
     failed: memory.failed.map(({ digest }) => digest),
@@ -117,8 +126,9 @@ export function decide(seen: Seen): Decision {
   const report = reportOf(seen);
   const refusal = refusalOf(seen);
   if (refusal !== undefined) return { act: 'rest', report: refusedReport(report, refusal) };
-  if (running === record.efi.sha256) return ofRunning(seen, report);
-  const failure = memory.failed.find(({ digest }) => digest === record.efi.sha256);
+  const { digest } = report;
+  if (running === digest) return ofRunning(seen, report);
+  const failure = memory.failed.find((failed) => failed.digest === digest);
   if (failure !== undefined) {
     const message = `this node came back from kiOS ${record.version}: ${failure.why}`;
     const code = 'KIOS_UPDATE_FAILED';
@@ -129,8 +139,7 @@ export function decide(seen: Seen): Decision {
     return { act: 'rest', report: refusedReport(report, { code: 'KIOS_UPDATE_TRIAL', message }) };
   }
   const { staged } = memory;
-  const isReady =
-    staged?.isReady === true && staged.bootId === bootId && staged.digest === record.efi.sha256;
+  const isReady = staged?.isReady === true && staged.bootId === bootId && staged.digest === digest;
   if (!isReady) return { act: 'stage', report };
   return { act: 'ask', report: { ...report, state: 'staged' } };
 }

@@ -38,7 +38,9 @@ export interface Medium {
 
 /** A file of the mounted system. */
 export interface Content {
-  readonly from: 'kios.efi' | 'modules.erofs';
+  readonly from: string;
+  /** Where it begins in that file; absent where it is the whole file. */
+  readonly offset?: number;
   /** SHA-256, in hexadecimal. */
   readonly digest: string;
   readonly size: number;
@@ -52,12 +54,15 @@ export interface Wish {
 }
 
 /**
- * One step on the medium, after which its effect is there whatever happens. `rename` writes out the file's own
+ * One step on the medium, after which its effect is there whatever happens. `overwrite` puts text in place of the
+ * beginning of a file, within one sector. `rename` writes out the file's own
  * metadata, which is one sector on this file system: the name is the old one or the new one. `remount` drops what the
  * kernel remembers, so that later steps read what the medium has.
  */
 export type Op =
   | { readonly tag: 'remove'; readonly path: string }
+  | { readonly tag: 'removeFolder'; readonly path: string }
+  | { readonly tag: 'makeFolder'; readonly path: string }
   | { readonly tag: 'overwrite'; readonly path: string; readonly text: string }
   | { readonly tag: 'draft'; readonly path: string; readonly text: string }
   | { readonly tag: 'rename'; readonly from: string; readonly to: string }
@@ -86,7 +91,7 @@ function doubled(entries: readonly Entry[]): number | undefined {
   return generations.find((generation, index) => generations.indexOf(generation) !== index);
 }
 
-const refuse = (why: string): Refusal => ({
+export const refuse = (why: string): Refusal => ({
   code: 'KIOS_UPDATE_SLOTS',
   message: `stage a system: ${why}`,
 });
@@ -140,11 +145,15 @@ function cleanOps(medium: Medium, running: number): readonly Op[] {
 
 const rounded = (size: number, cluster: number): number => Math.ceil(size / cluster) * cluster;
 
-function fullness(medium: Medium, running: number, parts: readonly Content[]): Refusal | undefined {
-  const { files, cluster } = medium;
+/** Returns by how much some parts do not fit, when others have gone. */
+export function fullness(
+  { free, cluster }: Pick<Medium, 'free' | 'cluster'>,
+  others: readonly Sized[],
+  parts: readonly Content[],
+): Refusal | undefined {
   const sum = (sized: readonly { readonly size: number }[]): number =>
     sized.reduce((before, { size }) => before + rounded(size, cluster), 0);
-  const lacking = sum(parts) + MARGIN - (medium.free + sum(files.filter(isOther(running))));
+  const lacking = sum(parts) + MARGIN - (free + sum(others));
   if (lacking <= 0) return undefined;
   const why = `${Math.ceil(lacking / 1024 / 1024)} MiB too few are free on the EFI system partition, older systems not counted`;
   return { code: 'KIOS_UPDATE_FULL', message: `stage a system: ${why}` };
@@ -176,7 +185,8 @@ export function planStage(
   const generation = nextGeneration(medium, Math.max(running, highest));
   const modules = needsModules(medium, running) ? [wish.modules] : [];
   const parts = [wish.efi, ...modules].filter((part) => part !== undefined);
-  const refusal = unsound(medium, running) ?? fullness(medium, running, parts);
+  const refusal =
+    unsound(medium, running) ?? fullness(medium, medium.files.filter(isOther(running)), parts);
   if (refusal !== undefined) return refusal;
   if (modules.includes(undefined)) return withoutModules(wish);
   if (generation > LAST_GENERATION) return refuse(`generation ${LAST_GENERATION} was the last one`);

@@ -7,6 +7,7 @@ import { describe } from '@kios/errors';
 import * as v from 'valibot';
 
 import { UpdateError } from '../../core/faults/errors.ts';
+import { SYSTEMS } from '../../core/slots/board.ts';
 import { ENTRIES, IMAGES } from '../../core/slots/names.ts';
 
 /** Init checks and mounts the partition within seconds, also a large one on a slow medium. */
@@ -127,11 +128,19 @@ export class Esp implements AsyncDisposable {
       .resume();
     this.#socket = socket;
     // A pod that does not see the mount has an empty folder there.
-    for (const folder of [IMAGES, ENTRIES])
-      await access(this.at(folder)).catch(async () => {
-        await this.#unmount();
-        throw espError(`it has no folder ${folder}, or the pod does not see the mount`);
-      });
+    const isBoard = await this.#has(SYSTEMS);
+    for (const folder of isBoard ? [] : [IMAGES, ENTRIES]) {
+      if (await this.#has(folder)) continue;
+      await this.#unmount();
+      throw espError(`it has no folder ${folder}, or the pod does not see the mount`);
+    }
+  }
+
+  #has(folder: string): Promise<boolean> {
+    return access(this.at(folder)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #unmount(): Promise<void> {

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
   access,
+  mkdir,
   type FileHandle,
   open,
   readdir,
   readFile,
   rename,
+  rmdir,
   stat,
   statfs,
   unlink,
@@ -39,7 +41,7 @@ async function using<T>(
 /** Writes what the kernel holds of a file, or of a folder's names, to the medium and empties the medium's own cache. */
 const flush = (file: string): Promise<void> => using(file, 'r', (handle) => handle.sync());
 
-async function readIf(file: string): Promise<string | undefined> {
+export async function readIf(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'latin1');
   } catch (error) {
@@ -48,7 +50,7 @@ async function readIf(file: string): Promise<string | undefined> {
   }
 }
 
-async function filesIn(folder: string): Promise<readonly Sized[]> {
+export async function filesIn(folder: string): Promise<readonly Sized[]> {
   const found: Sized[] = [];
   for (const name of await readdir(folder)) {
     const { size } = await stat(path.join(folder, name));
@@ -57,7 +59,7 @@ async function filesIn(folder: string): Promise<readonly Sized[]> {
   return found;
 }
 
-const isThere = (file: string): Promise<boolean> =>
+export const isThere = (file: string): Promise<boolean> =>
   access(file).then(
     () => true,
     () => false,
@@ -77,24 +79,37 @@ export async function readMedium(esp: Esp, usesModules: boolean): Promise<Medium
   };
 }
 
-/** Reads a file to its end, piece by piece. */
-async function* chunksOf(handle: FileHandle, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** A part of a file. */
+export type Range = Pick<Content, 'offset' | 'size'>;
+
+/** Reads a part of a file, or a file to its end, piece by piece. */
+async function* chunksOf(
+  handle: FileHandle,
+  signal: AbortSignal,
+  { offset = 0, size = Infinity }: Partial<Range> = {},
+): AsyncGenerator<Buffer> {
   const buffer = Buffer.alloc(CHUNK);
-  for (;;) {
+  for (let done = 0; done < size;) {
     signal.throwIfAborted();
-    const { bytesRead } = await handle.read(buffer, 0, CHUNK);
+    const length = Math.min(CHUNK, size - done);
+    const { bytesRead } = await handle.read(buffer, 0, length, offset + done);
     if (bytesRead === 0) return;
+    done += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-/** Returns the SHA-256 of a file, in hexadecimal. */
-export const digestOf = async (file: string, signal: AbortSignal): Promise<string> =>
+/** Returns the SHA-256 of a file, or of a part of it, in hexadecimal. */
+export const digestOf = async (file: string, signal: AbortSignal, range?: Range): Promise<string> =>
   using(file, 'r', async (handle) => {
     const hash = createHash('sha256');
-    for await (const chunk of chunksOf(handle, signal)) hash.update(chunk);
+    for await (const chunk of chunksOf(handle, signal, range)) hash.update(chunk);
     return hash.digest('hex');
   });
+
+/** Returns the part of its source that a file of the medium is; undefined for all of it. */
+export const rangeOf = ({ offset, size }: Content): Range | undefined =>
+  offset === undefined ? undefined : { offset, size };
 
 async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length;) {
@@ -114,7 +129,7 @@ async function copy(
     using(to, 'wx', async (target) => {
       const hash = createHash('sha256');
       let chunks = 0;
-      for await (const chunk of chunksOf(source, signal)) {
+      for await (const chunk of chunksOf(source, signal, rangeOf(content))) {
         hash.update(chunk);
         await writeAll(target, chunk);
         if (++chunks % SYNC_EVERY === 0) await target.datasync();
@@ -145,6 +160,12 @@ async function carryOut(op: Op, esp: Esp, os: string, signal: AbortSignal): Prom
   switch (op.tag) {
     case 'remove':
       await unlink(esp.at(op.path));
+      return flush(path.dirname(esp.at(op.path)));
+    case 'removeFolder':
+      await rmdir(esp.at(op.path));
+      return flush(path.dirname(esp.at(op.path)));
+    case 'makeFolder':
+      await mkdir(esp.at(op.path));
       return flush(path.dirname(esp.at(op.path)));
     case 'overwrite':
       return write(esp.at(op.path), 'r+', op.text);

@@ -9,7 +9,7 @@ import { type BuildRecord, parseRecord } from '../../core/image/build-record.ts'
 import { type Arch, HEAD_BYTES, imageFault } from '../../core/image/pe.ts';
 import { formatMemory, type Memory, parseMemory } from '../../core/pass/memory.ts';
 import type { Content, Wish } from '../../core/plan/plan.ts';
-import { digestOf } from '../esp/files.ts';
+import { digestOf, rangeOf } from '../esp/files.ts';
 import { readSignatureFault } from './signature.ts';
 
 const UNTOLD: SlotsState = {
@@ -23,6 +23,7 @@ const UNTOLD: SlotsState = {
   failed: null,
   dirty: false,
   modules: false,
+  board: '',
   signers: null,
   reason: 'its init does not know of updates',
 };
@@ -82,18 +83,23 @@ async function readHead(file: string): Promise<{ head: Buffer; size: number }> {
 /** Says why a file of the mounted system is not what its record says; undefined when it is. */
 async function faultOf(
   file: string,
-  { digest, size }: Content,
+  content: Content,
   signal: AbortSignal,
   fault: (head: Uint8Array) => string | undefined,
 ): Promise<string | undefined> {
+  const { digest, size, offset } = content;
   const found = await readHead(file);
-  if (found.size !== size) return `it has ${found.size} bytes, and should have ${size}`;
+  if (offset === undefined && found.size !== size)
+    return `it has ${found.size} bytes, and should have ${size}`;
   const why = fault(found.head);
   if (why !== undefined) return why;
-  return (await digestOf(file, signal)) === digest ? undefined : 'it is not what build.json says';
+  return (await digestOf(file, signal, rangeOf(content))) === digest
+    ? undefined
+    : 'it is not what build.json says';
 }
 
-async function checkFile(
+/** Fails unless a file of the mounted system, or a part of it, is what its record says. */
+export async function checkFile(
   folder: string,
   content: Content,
   signal: AbortSignal,

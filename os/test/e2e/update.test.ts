@@ -58,7 +58,9 @@ const Node = v.object({
   spec: v.object({ unschedulable: v.optional(v.boolean(), false) }),
   status: v.object({
     nodeInfo: v.object({ bootID: v.string() }),
-    conditions: v.array(v.object({ type: v.string(), status: v.string(), message: v.string() })),
+    conditions: v.array(
+      v.object({ type: v.string(), status: v.string(), reason: v.string(), message: v.string() }),
+    ),
   }),
 });
 type Node = v.InferOutput<typeof Node>;
@@ -304,8 +306,8 @@ await describeRecorded('update', () => {
         expect(now.some(({ spec }) => spec.unschedulable)).toBe(false);
         const node = now.find(({ metadata }) => metadata.name === failed[0]!.metadata.name);
         const told = node?.status.conditions.find(({ type }) => type === 'KiosUpdate');
-        expect(told).toMatchObject({ status: 'False' });
-        expect(told?.message).toContain('KIOS_INIT_SLOTS_FAILED');
+        expect(told).toMatchObject({ status: 'False', reason: 'CameBack' });
+        expect(told?.message).toContain('KIOS_FAULT_UPDATE');
       },
       { timeout: 600_000, interval: 1000 },
     );

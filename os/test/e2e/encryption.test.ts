@@ -161,7 +161,10 @@ await describeRecorded('encryption', () => {
     const files = await unsealingPod(dir, '/dev/vda2', sections);
     {
       await using medium = await machine.openMedium();
-      for (const [name, content] of Object.entries(files)) await medium.write(name, content);
+      for (const [name, content] of Object.entries(files)) {
+        await medium.makeFolder(path.posix.dirname(name));
+        await medium.write(name, content);
+      }
     }
     const { fields } = await machine.during({ tpm: CRB }, ({ console }) =>
       console.expect('the try of the pod', ({ ev }) => ev === 'unseal.tried', BOOT_MS),

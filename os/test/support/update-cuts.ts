@@ -40,11 +40,16 @@ const HARMLESS = [
   /Leaving filesystem unchanged/,
   /FATs differ but appear to be intact/,
   /Using first FAT/,
+  // The dirty bit (65) has no copy, and of the volume's number (67 to 70), which the first boot renews, one is new.
+  /^There are differences between boot sector and its backup\.$/,
+  /^This is mostly harmless\. Differences:/,
+  /^ +(?:(?:6[5789]|70):\w\w\/\w\w(?:, |$))+$/,
+  /^ +Not automatically fixing this\.$/,
   /: \d+ files, \d+\/\d+ clusters$/,
 ];
 
-/** A file that no entry names may be cut short: the update agent removes it. */
-const OF_UNFINISHED = /^\/EFI\/kios\/\d{4}\.(efi|mod)$|^\/loader\/entries\/k\.tmp$/i;
+/** A file that no loader reads may be cut short: the update agent removes it. */
+const OF_UNFINISHED = /^\/EFI\/kios\/\d{4}\.(efi|mod)$|^\/loader\/(entries\/k|fallback)\.tmp$/i;
 
 /** Returns the lines of fsck.fat that tell of more than a power cut may leave. */
 export function graveLines(output: string): string[] {

@@ -10,7 +10,8 @@ import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
   json: boolean;
-  baseline: boolean;
+  // Without defaults: yargs takes a default for a conflict.
+  baseline: boolean | undefined;
   kernel: KernelName | undefined;
   memory: string | undefined;
   crun: boolean | undefined;
@@ -96,7 +97,6 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
       .option('json', jsonOption)
       .option('baseline', {
         type: 'boolean',
-        default: false,
         describe: 'Also measure Debian with systemd, running the same programs and pod',
       })
       .option('kernel', {
@@ -126,7 +126,7 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
       return benchOciRuntimes(context, { json, kernel });
     }
     const { benchBoot } = await import('../../bench/boot.ts');
-    await benchBoot(context, { json, baseline, kernel });
+    await benchBoot(context, { json, baseline: baseline === true, kernel });
   },
 });
 

@@ -22,6 +22,11 @@ const kios = (...args: readonly string[]) =>
     env: { KIOS_STATE_DIR: state, KIOS_DEBUG: undefined, KIOS_NO_INSTALL: '1' },
   });
 
+it('takes a flag for which another one has no room', async () => {
+  const { stderr } = await kios('bench', 'boot', '--memory', '64');
+  expect(stderr).toContain('--memory needs sizes in MiB');
+});
+
 describe('bad input ends with one line, a code and a remedy, without a stack trace:', () => {
   it.each([
     ['nothing', [], 'KIOS_CLI_USAGE', EXIT.usage],

@@ -342,7 +342,7 @@ await describeRecorded('encryption', () => {
             ({ ev }) => ev === 'attest.denied',
             RETRY_MS,
           );
-          expect(told.fields['code']).toBe('KIOS_BOOTSTRAP_DENIED');
+          expect(told.fields['err']).toMatchObject({ code: 'KIOS_BOOTSTRAP_DENIED' });
         });
       },
     );

@@ -140,8 +140,8 @@ func TestADecisionFollowsFromTheSettingsOfABoard(t *testing.T) {
 	}
 }
 
-// A start that ends anywhere after init's first act is followed by one of a good system, and no decision is taken back by
-// the next one.
+// A start that ends anywhere after init's first act is followed by one of a good system, and no decision is taken back
+// by the next one.
 func TestEachTrialOfABoardHasOneStart(t *testing.T) {
 	for _, c := range boardDecisions {
 		if len(c.good) == 0 {

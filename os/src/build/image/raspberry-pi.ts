@@ -50,8 +50,8 @@ async function addLoader(tree: Tree, progress: Progress): Promise<void> {
 }
 
 /**
- * Returns the files of a system for a Raspberry Pi 4, besides the initramfs. The kernel is compressed as in Raspberry Pi
- * OS: reading it from a card takes longer than decompressing it.
+ * Returns the files of a system for a Raspberry Pi 4, besides the initramfs. The kernel is compressed as in Raspberry
+ * Pi OS: reading it from a card takes longer than decompressing it.
  */
 export async function systemFiles({
   board,

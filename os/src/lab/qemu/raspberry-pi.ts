@@ -78,8 +78,8 @@ async function bootOffset(disk: string): Promise<number> {
 }
 
 /**
- * Does the work of the board's loader, of which QEMU has none: reads `config.txt` of the card's first partition, and the
- * files of the system that it names. As the loader does, it takes those at the top when that system has no kernel.
+ * Does the work of the board's loader, of which QEMU has none: reads `config.txt` of the card's first partition, and
+ * the files of the system that it names. As the loader does, it takes those at the top when that system has no kernel.
  */
 export async function loadPi(dir: string): Promise<PiBoot> {
   const disk = path.join(dir, MACHINE_FILES.disk);
@@ -108,8 +108,8 @@ export async function loadPi(dir: string): Promise<PiBoot> {
 export const USB_CARD = { driver: 'usb-net', netdev: 'net0', id: 'card' } as const;
 
 /**
- * Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB. Its network card is plugged in later. A reset ends QEMU,
- * which would start the same kernel again: the loader chooses anew at the next power-on.
+ * Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB. Its network card is plugged in later. A reset ends
+ * QEMU, which would start the same kernel again: the loader chooses anew at the next power-on.
  */
 export const piArguments = (
   { kernel, initramfs, tree, commandLine }: PiBoot,

@@ -36,7 +36,10 @@ function operatorFault(operator: string, rest: string, before: string): string {
     return `${command}: it is a command of a shell, and a node has none; put what it prints in its place`;
   const [placeholder] = /^<[a-z][-\w .]*>/i.exec(operator + rest) ?? [];
   if (placeholder !== undefined) return `${placeholder}: put the value in its place`;
-  return `${operator}${openWord(rest)}: it is for a shell, and a node has none; leave it out`;
+  // A number behind the sign may be the beginning of a secret.
+  const [sign = operator] = /^\d*\D+/.exec(operator) ?? [];
+  const word = openWord(operator.slice(sign.length) + rest);
+  return `${sign}${word}: it is for a shell, and a node has none; leave it out`;
 }
 
 /** Returns the first word of a text, unless it may be a secret: `&` parts a query, and a password has any sign. */

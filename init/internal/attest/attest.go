@@ -2,7 +2,6 @@
 package attest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/tpm"
 )
 
@@ -27,7 +27,7 @@ const (
 	mostBound = 1024
 	// turnPatience is how long a client waits for those before it: a TPM replies within a second.
 	turnPatience = 30 * time.Second
-	// clientPatience is how long a client has to say what the quote is bound to.
+	// clientPatience is how long a client has to say what the quote is bound to, and to read the reply.
 	clientPatience = 5 * time.Second
 )
 
@@ -89,7 +89,7 @@ func (s *Server) Serve(conn net.Conn) {
 		refuse(conn, err)
 		return
 	}
-	send(conn, Reply{V: 1, Quoted: true, Report: &report})
+	hostapi.Reply(conn, Reply{V: 1, Quoted: true, Report: &report}, clientPatience)
 }
 
 func (s *Server) report(bound []byte) (Report, error) {
@@ -127,15 +127,5 @@ func readLog(name string) ([]byte, error) {
 func refuse(conn net.Conn, err error) {
 	f := fault.New(fault.Attest, "have the TPM prove what was started", "Turn the TPM on in the firmware's menu, and build with --pcr-key (docs/attestation.md).", err)
 	errors.As(err, &f)
-	send(conn, Reply{V: 1, Code: f.Code, Cause: f.Error(), Remedy: f.Remedy})
-}
-
-// send does not wait for a client that does not read.
-func send(conn net.Conn, r Reply) {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return
-	}
-	conn.SetWriteDeadline(time.Now().Add(clientPatience))
-	conn.Write(append(line, '\n'))
+	hostapi.Reply(conn, Reply{V: 1, Code: f.Code, Cause: f.Error(), Remedy: f.Remedy}, clientPatience)
 }

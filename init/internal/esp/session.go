@@ -1,13 +1,13 @@
 package esp
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostapi"
 )
 
 // Socket is the path of the socket below /run.
@@ -18,6 +18,8 @@ const (
 	turnPatience = 30 * time.Second
 	// longest bounds a connection: an update writes one file.
 	longest = 30 * time.Minute
+	// replyPatience is how long a client has to read the reply.
+	replyPatience = time.Second
 )
 
 // Log is the part of the event log that sessions need.
@@ -77,7 +79,7 @@ func (s *Sessions) Serve(conn net.Conn) {
 	}
 	start := time.Now()
 	s.Log.Info("esp.mounted")
-	send(conn, Reply{V: 1, Mounted: true})
+	hostapi.Reply(conn, Reply{V: 1, Mounted: true}, replyPatience)
 	conn.SetReadDeadline(start.Add(longest))
 	io.Copy(io.Discard, conn)
 	fields := []any{"ms", time.Since(start).Milliseconds()}
@@ -91,15 +93,5 @@ func (s *Sessions) Serve(conn net.Conn) {
 func refuse(conn net.Conn, err error) {
 	f := fault.New(fault.SlotsMedium, "mount the EFI system partition", "Read init's log, and check the disk.", err)
 	errors.As(err, &f)
-	send(conn, Reply{V: 1, Code: f.Code, Cause: f.Error(), Remedy: f.Remedy})
-}
-
-// send does not wait for a client that does not read.
-func send(conn net.Conn, r Reply) {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return
-	}
-	conn.SetWriteDeadline(time.Now().Add(time.Second))
-	conn.Write(append(line, '\n'))
+	hostapi.Reply(conn, Reply{V: 1, Code: f.Code, Cause: f.Error(), Remedy: f.Remedy}, replyPatience)
 }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { ByteReader, DecodeError } from '@kios/bytes';
 
 /** The PCRs of which a report has the entries: programs, the system, and words of others. */
-export const TOLD = [4, 11, 12] as const;
+export const PCR = { programs: 4, system: 11, words: 12 } as const;
+export const TOLD = Object.values(PCR);
 
 /** An entry of the list of what was measured. */
 export interface MeasuredEvent {

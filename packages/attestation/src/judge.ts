@@ -3,7 +3,7 @@ import { createHash, verify } from 'node:crypto';
 import { DecodeError, fromHex, toHex } from '@kios/bytes';
 
 import { decodeKey, nameOfKey } from './attestation-key.ts';
-import { decodeEventLog, extend, type MeasuredEvent, replay, TOLD } from './event-log.ts';
+import { decodeEventLog, extend, type MeasuredEvent, PCR, replay, TOLD } from './event-log.ts';
 import { decodeQuote } from './quote.ts';
 import type { Report } from './report.ts';
 
@@ -33,9 +33,6 @@ export interface Presented {
   readonly bound: Uint8Array;
 }
 
-const PROGRAMS_PCR = 4;
-const SYSTEM_PCR = 11;
-const WORDS_PCR = 12;
 const PURPOSE = 'kios.dev/attestation/v1\n';
 const OPENED = 'kios: the data partition was opened';
 
@@ -81,7 +78,7 @@ function quoteFault({ report, bound }: Presented): string | undefined {
 function logFault(events: readonly MeasuredEvent[], { pcrs }: Report): string | undefined {
   const untold = TOLD.find((pcr) => {
     const told = replay(events, pcr);
-    const expected = pcr === SYSTEM_PCR ? extend(told, sha256(OPENED)) : told;
+    const expected = pcr === PCR.system ? extend(told, sha256(OPENED)) : told;
     return !equal(expected, pcrs[String(pcr)] ?? new Uint8Array());
   });
   return untold === undefined ? undefined : `its log does not lead to PCR ${untold}`;
@@ -89,7 +86,7 @@ function logFault(events: readonly MeasuredEvent[], { pcrs }: Report): string | 
 
 function programsFault(events: readonly MeasuredEvent[], { programs }: Known): string | undefined {
   const foreign = events
-    .filter(({ pcr }) => pcr === PROGRAMS_PCR)
+    .filter(({ pcr }) => pcr === PCR.programs)
     .map(({ digest }) => toHex(digest))
     .filter((digest) => !ACTIONS.has(digest) && !programs.has(digest));
   return foreign.length === 0
@@ -98,9 +95,9 @@ function programsFault(events: readonly MeasuredEvent[], { programs }: Known): s
 }
 
 function systemFault(events: readonly MeasuredEvent[], { systems }: Known): string | undefined {
-  if (replay(events, WORDS_PCR).some((byte) => byte !== 0))
+  if (replay(events, PCR.words).some((byte) => byte !== 0))
     return 'somebody has added words to its kernel command line (PCR 12)';
-  const system = toHex(replay(events, SYSTEM_PCR));
+  const system = toHex(replay(events, PCR.system));
   return systems.has(system) ? undefined : `it runs a system that is not known: ${system}`;
 }
 

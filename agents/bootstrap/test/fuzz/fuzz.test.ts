@@ -46,15 +46,22 @@ function endpointOf(text: string, { document: shown }: Checked): string {
   return readClusterConfig(document, inspectPair)?.endpoint ?? 'https://none.invalid';
 }
 
-/** Checks a file; undefined when it is refused. A fault must not show what authenticates. */
+/** Refuses words that show what authenticates. */
+function demandHidden(words: string, cause?: unknown): void {
+  const secret = SECRETS.find((part) => words.includes(part));
+  if (secret !== undefined) throw new Error(`it shows ${secret} in ${words}`, { cause });
+}
+
+/** Checks a file; undefined when it is refused. Neither the fault nor a warning may show what authenticates. */
 async function check(file: string): Promise<Checked | undefined> {
   try {
-    return await checkUserData(file);
+    const checked = await checkUserData(file);
+    demandHidden(JSON.stringify(checked.warnings));
+    return checked;
   } catch (error) {
     if (!(error instanceof KiosError)) throw error;
-    const secret = SECRETS.find((part) => error.message.includes(part));
-    if (secret === undefined) return undefined;
-    throw new Error(`it shows ${secret}`, { cause: error });
+    demandHidden(error.message, error);
+    return undefined;
   }
 }
 

@@ -1,3 +1,5 @@
+import { shownName } from '@kios/agent/parse';
+
 import { isMap } from './schema-parts.ts';
 import { unknownName } from './unknown-field.ts';
 
@@ -81,6 +83,10 @@ export function kindOf(value: unknown): string {
 
 const isList = (shape: Shape): shape is readonly Shape[] => Array.isArray(shape);
 
+function pathTo([first, ...rest]: readonly string[], name: string): Path {
+  return first === undefined ? [name] : [first, ...rest, name];
+}
+
 /** The one walk through documents beside their shapes. It notes every place that does not fit. */
 export class Walk {
   readonly misfits: Misfit[] = [];
@@ -99,11 +105,10 @@ export class Walk {
     const every = fields['*'];
     const kept: [string, unknown][] = [];
     for (const [name, item] of Object.entries(value)) {
-      const [first, ...rest] = [...path, name];
-      const at: Path = [first ?? name, ...rest];
+      const at = pathTo(path, name);
       const shape = every ?? (Object.hasOwn(fields, name) ? fields[name] : undefined);
       const fitting =
-        shape === undefined ? this.#noteUnknown(at, fields) : this.fit(shape, item, at);
+        shape === undefined ? this.#noteUnknown(path, name, fields) : this.fit(shape, item, at);
       if (fitting !== undefined) kept.push([name, fitting]);
     }
     return Object.fromEntries(kept);
@@ -131,9 +136,13 @@ export class Walk {
     return value.map((one: unknown, at) => this.fit(item, one, [...path, String(at)]));
   }
 
-  #noteUnknown(path: Path, fields: Readonly<Record<string, Shape>>): undefined {
-    const why = unknownName(path.at(-1) ?? '', Object.keys(fields), { earlier: this.#unknown++ });
-    this.misfits.push({ path, why, kind: 'unknown' });
+  #noteUnknown(
+    above: readonly string[],
+    name: string,
+    fields: Readonly<Record<string, Shape>>,
+  ): undefined {
+    const why = unknownName(name, Object.keys(fields), { earlier: this.#unknown++ });
+    this.misfits.push({ path: pathTo(above, shownName(name)), why, kind: 'unknown' });
   }
 }
 

@@ -22,9 +22,12 @@ interface Vectors {
   }[];
 }
 
-const vectors: Vectors = JSON.parse(
-  readFileSync(path.join(import.meta.dirname, '../vectors/board-slots.json'), 'utf8'),
-);
+const file = path.join(import.meta.dirname, '../vectors/board-slots.json');
+const isVectors = (value: unknown): value is Vectors =>
+  typeof value === 'object' && value !== null && 'choices' in value;
+const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+if (!isVectors(parsed)) throw new Error(`${file} has other vectors`);
+const vectors = parsed;
 
 describe('config.txt of a board', () => {
   it.each(vectors.choices)('is read: $text', ({ text, choice }) =>

@@ -34,6 +34,7 @@ import {
   requestFor,
   withdraw,
 } from '../core/pass/request.ts';
+import type { Named } from '../edge/slots/slots.ts';
 import type { Stager } from './stager.ts';
 
 /** The calls to the cluster. */
@@ -68,6 +69,15 @@ function toldOf({ code, message, cause }: KiosError): Told {
   const why = cause instanceof Error ? `: ${cause.message}` : '';
   return { code, message: `${message}${why}`.replaceAll(/\s+/g, ' ').slice(0, 400) };
 }
+
+/** Returns what the medium's side needs of what init says. */
+const namedIn = ({ running, failed, modules, signers, board }: SlotsState): Named => ({
+  running,
+  failed: failed?.generation,
+  usesModules: modules,
+  signers,
+  board,
+});
 
 /** Brings this node to the system that it is to run: stages it, asks for the reboot, and tells how it stands. */
 export class Keeper {
@@ -143,7 +153,7 @@ export class Keeper {
       await stager.distrust('all');
     // A good system that rots fails too, and then the same one may be staged again.
     if (failed !== undefined) await stager.distrust(failed);
-    await stager.learn([slots.running, failed], slots.board);
+    await stager.learn({ ...namedIn(slots), failed });
     await stager.noteVersion(slots.running, slots.version);
     return {
       running: digestIn(stager.memory, slots.running),
@@ -172,11 +182,6 @@ export class Keeper {
     return askFor(annotations, requestFor(digest, asking), now());
   }
 
-  #named({ slots }: Seen) {
-    const { running, failed, modules, signers, board } = slots;
-    return { running, failed: failed?.generation, usesModules: modules, signers, board };
-  }
-
   async #stage(report: Update, seen: Seen, node: NodeView): Promise<Act> {
     const { record, stager, cluster } = this.#ports;
     if (this.#isSpared()) return this.#rest('pause', report, node);
@@ -189,7 +194,7 @@ export class Keeper {
     }
     const isFree = !isStopping(node.annotations, seen.bootId);
     if (!isFree || !(await this.#tell(node, report, withdraw(node.annotations)))) return 'pause';
-    await this.#onMedium(() => stager.stage(this.#named(seen), record));
+    await this.#onMedium(() => stager.stage(namedIn(seen.slots), record));
     return 'stage';
   }
 
@@ -203,7 +208,7 @@ export class Keeper {
       const isDone = await cluster.write({ resourceVersion: node.resourceVersion, annotations });
       if (!isDone) return 'pause';
     }
-    await this.#onMedium(() => stager.unstage(this.#named(seen)));
+    await this.#onMedium(() => stager.unstage(namedIn(seen.slots)));
     return this.#rest('unstage', report, node);
   }
 

@@ -1,7 +1,7 @@
 import type { Logger } from '@kios/agent';
 import { errorCode, KiosError } from '@kios/errors';
 
-import { type Refusal, UpdateError } from '../core/faults/errors.ts';
+import { UpdateError } from '../core/faults/errors.ts';
 import { type BuildRecord, digestFor } from '../core/image/build-record.ts';
 import {
   digestIn,
@@ -11,22 +11,12 @@ import {
   noteStaged,
   remember,
 } from '../core/pass/memory.ts';
-import { planBoardStage, planBoardUnstage, stagedOnBoard } from '../core/plan/board-plan.ts';
-import {
-  type Content,
-  type Plan,
-  planStage,
-  planUnstage,
-  stagedIn,
-  type Wish,
-} from '../core/plan/plan.ts';
-import { INITRAMFS, systemOf } from '../core/slots/board.ts';
-import { imageOf } from '../core/slots/names.ts';
-import { readBoardMedium } from '../edge/esp/board-files.ts';
+import type { Plan } from '../core/plan/plan.ts';
 import { Esp, type EspPlace } from '../edge/esp/esp.ts';
-import { digestOf, isThere, perform, readMedium } from '../edge/esp/files.ts';
-import { readBoardWish } from '../edge/host/board-image.ts';
-import { checkImage, type MemoryFile, type Startable } from '../edge/host/host.ts';
+import { digestOf, isThere, perform } from '../edge/esp/files.ts';
+import type { MemoryFile } from '../edge/host/host.ts';
+import { slotsOf } from '../edge/slots/slots-of.ts';
+import type { Named, Staging } from '../edge/slots/slots.ts';
 
 /** What reading a file fails with that has rotted, or in whose place something else is. */
 const UNREADABLE: readonly string[] = ['EIO', 'EISDIR'];
@@ -40,32 +30,6 @@ export interface StagePorts {
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
-
-/** The generations that init has named, whether its drivers come from a modules.erofs, and who may sign a system. */
-export interface Named extends Pick<Startable, 'signers'> {
-  readonly running: number;
-  readonly failed: number | undefined;
-  readonly usesModules: boolean;
-  /** The board whose own loader starts the systems; '' for UEFI. */
-  readonly board: string;
-}
-
-/** Returns the file by which a generation is known. */
-const fileOf = (generation: number, board: string): string =>
-  board === '' ? imageOf(generation) : `${systemOf(generation)}/${INITRAMFS}`;
-
-const contentOf = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
-  from,
-  digest: sha256,
-  size: bytes,
-});
-
-/** Returns what a record says of the files that are written. */
-const wishFor = ({ version, efi, modules }: BuildRecord): Wish => ({
-  version,
-  efi: contentOf('kios.efi', efi),
-  modules: modules === undefined ? undefined : contentOf('modules.erofs', modules),
-});
 
 /** Brings systems onto the medium and takes them back. It keeps the agent's memory, before and after it writes. */
 export class Stager {
@@ -117,19 +81,20 @@ export class Stager {
     this.#distrusted.add(which);
   }
 
-  /** Learns the digests of some generations: those that nobody remembers are read from the medium, once. */
-  async learn(generations: readonly (number | undefined)[], board: string): Promise<void> {
-    const unknown = generations.filter(
+  /** Learns the digests of the generations: those that nobody remembers are read from the medium, once. */
+  async learn(named: Named): Promise<void> {
+    const unknown = [named.running, named.failed].filter(
       (generation) =>
         generation !== undefined &&
         !this.#lost.has(generation) &&
         digestIn(this.#memory, generation) === undefined,
     );
     if (unknown.length === 0) return;
+    const { fileOf } = slotsOf(named);
     await this.#withEsp(async (esp) => {
       for (const generation of unknown) {
         if (generation === undefined) continue;
-        const file = fileOf(generation, board);
+        const file = fileOf(generation);
         if (await isThere(esp.at(file))) await this.#learnFrom(esp, generation, file);
         else this.#lost.add(generation);
       }
@@ -157,40 +122,27 @@ export class Stager {
   /** Stages a system, unless it is there already. Returns its generation. */
   async stage(named: Named, record: BuildRecord): Promise<number> {
     const { os, signal } = this.#ports;
-    const { board, signers, running, usesModules } = named;
-    if (board !== '') {
-      const wish = await readBoardWish(os, record, board, signal);
-      return this.#withEsp(async (esp) => {
-        const medium = await readBoardMedium(esp, running, usesModules);
-        const staged = stagedOnBoard(medium, running);
-        return this.#stageOn(esp, named, record, staged, (highest) =>
-          planBoardStage(medium, running, highest, wish),
-        );
-      });
-    }
-    const wish = wishFor(record);
-    await checkImage(os, wish, { arch: record.arch, signers }, signal);
-    return this.#withEsp(async (esp) => {
-      const medium = await readMedium(esp, usesModules);
-      return this.#stageOn(esp, named, record, stagedIn(medium, running), (highest) =>
-        planStage(medium, running, highest, wish),
-      );
-    });
+    const slots = slotsOf(named);
+    const compare = await slots.prepare(os, record, signal);
+    return this.#withEsp(async (esp) => this.#stageOn(esp, named, record, await compare(esp)));
   }
 
   async #stageOn(
     esp: Esp,
-    { running, failed, board }: Named,
+    named: Named,
     record: BuildRecord,
-    found: number | undefined,
-    planFor: (highest: number) => Plan | Refusal,
+    { staged, plan: planFor }: Staging,
   ): Promise<number> {
     const { signal, log } = this.#ports;
     const { version } = record;
+    const { running, failed, board } = named;
     const digest = digestFor(record, board) ?? '';
-    if (found !== undefined && (await digestOf(esp.at(fileOf(found, board)), signal)) === digest) {
-      await this.#noteStaged(found, digest, true);
-      return found;
+    if (
+      staged !== undefined &&
+      (await digestOf(esp.at(slotsOf(named).fileOf(staged)), signal)) === digest
+    ) {
+      await this.#noteStaged(staged, digest, true);
+      return staged;
     }
     const plan = planFor(Math.max(highestIn(this.#memory), failed ?? 0));
     if ('code' in plan) throw new UpdateError(plan.code, plan.message);
@@ -204,12 +156,9 @@ export class Stager {
   }
 
   /** Takes back what is staged, so that the next boot is of the running system again. */
-  async unstage({ running, board }: Named): Promise<void> {
+  async unstage(named: Named): Promise<void> {
     await this.#withEsp(async (esp) => {
-      const plan =
-        board === ''
-          ? planUnstage(await readMedium(esp, false), running)
-          : planBoardUnstage(await readBoardMedium(esp, running, false), running);
+      const plan = await slotsOf(named).planUnstage(esp);
       if ('code' in plan) throw new UpdateError(plan.code, plan.message);
       await this.#perform(plan, esp);
     });

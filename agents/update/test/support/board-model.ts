@@ -1,7 +1,7 @@
 import { parseChoice, withChoice } from '@kios/host-api/board-slots';
 
 import type { BoardMedium } from '../../src/core/plan/board-plan.ts';
-import type { Op } from '../../src/core/plan/plan.ts';
+import type { Content, Op } from '../../src/core/plan/plan.ts';
 import { parseSystem, systemOf } from '../../src/core/slots/board.ts';
 
 const MIB = 1024 * 1024;
@@ -70,6 +70,11 @@ export class BoardModel {
     this.config = text + this.config.slice(text.length);
   }
 
+  #remove(path: string): void {
+    const { files, name } = this.#at(path);
+    if (!files.delete(name)) throw new Error(path);
+  }
+
   #removeFolder(path: string): void {
     if (this.#at(`${path}/x`).files.size > 0) throw new Error(`${path} is not empty`);
     this.#systems.delete(Number(path.slice(-4)));
@@ -81,16 +86,22 @@ export class BoardModel {
     this.#systems.set(generation, new Map());
   }
 
-  #verifyText(path: string, text: string): void {
-    const found = path === 'config.txt' ? this.config : this.#texts.get(path);
-    if (found !== text) throw new Error(`${path} says something else`);
+  /** What a file has: its text, or the digest of its content. */
+  #contentOf(path: string): string | undefined {
+    if (path === 'config.txt') return this.config;
+    const { files, name } = this.#at(path);
+    return files.get(name)?.digest;
+  }
+
+  #verify(path: string, content: Content | string): void {
+    if (this.#contentOf(path) !== (typeof content === 'string' ? content : content.digest))
+      throw new Error(`${path} says something else`);
   }
 
   apply(op: Op): void {
     switch (op.tag) {
       case 'remove':
-        if (!this.#at(op.path).files.delete(this.#at(op.path).name)) throw new Error(op.path);
-        return;
+        return this.#remove(op.path);
       case 'removeFolder':
         return this.#removeFolder(op.path);
       case 'makeFolder':
@@ -103,11 +114,7 @@ export class BoardModel {
       case 'copy':
         return this.#put(op.path, op.content);
       case 'verify':
-        if (this.#at(op.path).files.get(this.#at(op.path).name)?.digest !== op.content.digest)
-          throw new Error(`${op.path} is another file`);
-        return;
-      case 'verifyText':
-        return this.#verifyText(op.path, op.text);
+        return this.#verify(op.path, op.content);
       case 'rename':
         throw new Error('a board has nothing to rename');
       case 'remount':

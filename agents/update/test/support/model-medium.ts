@@ -89,15 +89,17 @@ export class ModelMedium {
     this.#set(to, text);
   }
 
-  #copy(file: string, { digest, size }: Content, cut: number): void {
+  #copy(file: string, { digest, size }: Content, cut = 1): void {
     const name = file.slice(IMAGES.length + 1);
     if (this.images.has(name)) throw new Error(`${name} is written twice`);
     this.#take(name, { digest, size: Math.floor(size * cut), isWhole: cut === 1 });
   }
 
-  #verify(file: string, { digest }: Content): void {
+  #verify(file: string, content: Content | string): void {
+    if (typeof content === 'string') return this.#verifyText(file, content);
     const found = this.images.get(file.slice(IMAGES.length + 1));
-    if (found?.isWhole !== true || found.digest !== digest) throw new Error('it is another file');
+    if (found?.isWhole !== true || found.digest !== content.digest)
+      throw new Error('it is another file');
   }
 
   #overwrite(file: string, text: string): void {
@@ -115,7 +117,7 @@ export class ModelMedium {
   }
 
   /** Carries out a step; a copy that is cut ends at that share of the file. */
-  apply(op: Op, cut = 1): void {
+  apply(op: Op, cut?: number): void {
     switch (op.tag) {
       case 'remove':
         return this.#remove(op.path);
@@ -129,8 +131,6 @@ export class ModelMedium {
         return this.#copy(op.path, op.content, cut);
       case 'verify':
         return this.#verify(op.path, op.content);
-      case 'verifyText':
-        return this.#verifyText(op.path, op.text);
       case 'makeFolder':
       case 'removeFolder':
         throw new Error('a system of UEFI has no folder of its own');

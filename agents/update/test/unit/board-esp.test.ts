@@ -96,7 +96,7 @@ describe('a system for a board', () => {
 
   it('is known by the digest of its initramfs', async () => {
     const stager = await openStager();
-    await stager.learn([1, 5], 'rpi4');
+    await stager.learn({ ...NAMED, failed: 5 });
     expect(digestIn(stager.memory, 1)).toBe(sha256('initramfs'));
     expect(digestIn(stager.memory, 5)).toBeUndefined();
   });

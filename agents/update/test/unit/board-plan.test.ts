@@ -50,12 +50,12 @@ describe('staging on a board', () => {
       { tag: 'copy', path: 'system/0003/initramfs8', content: INITRAMFS },
       { tag: 'copy', path: 'system/0003/kernel8.img', content: KERNEL },
       { tag: 'remount' },
-      { tag: 'verifyText', path: 'system/0003/cmdline.txt', text: line },
+      { tag: 'verify', path: 'system/0003/cmdline.txt', content: line },
       { tag: 'verify', path: 'system/0003/initramfs8', content: INITRAMFS },
       { tag: 'verify', path: 'system/0003/kernel8.img', content: KERNEL },
       { tag: 'overwrite', path: 'config.txt', text: config.slice(0, 512) },
       { tag: 'remount' },
-      { tag: 'verifyText', path: 'config.txt', text: config },
+      { tag: 'verify', path: 'config.txt', content: config },
     ]);
   });
 

@@ -30,19 +30,19 @@ const turn = (changes: Partial<Turn> = {}): Turn => ({
   ...changes,
 });
 
-describe('on a board', () => {
-  const ofBoard = (initramfs?: string): Partial<Seen> => ({
+const ofBoard = (initramfs?: string): Partial<Seen> => ({
+  arch: 'arm64',
+  slots: slots({ board: 'rpi4' }),
+  record: {
+    ...seen().record,
     arch: 'arm64',
-    slots: slots({ board: 'rpi4' }),
-    record: {
-      ...seen().record,
-      arch: 'arm64',
-      ...(initramfs === undefined
-        ? {}
-        : { boards: { rpi4: { initramfs8: { sha256: initramfs, bytes: 5, offset: 9 } } } }),
-    },
-  });
+    ...(initramfs === undefined
+      ? {}
+      : { boards: { rpi4: { initramfs8: { sha256: initramfs, bytes: 5, offset: 9 } } } }),
+  },
+});
 
+describe('on a board', () => {
   it('a system is known by its initramfs, and staged and asked for like any', () => {
     const { act, report } = decide(seen({ ...ofBoard(OTHER), memory: staged({ digest: OTHER }) }));
     expect([act, report.state, report.digest]).toEqual(['ask', 'staged', OTHER]);

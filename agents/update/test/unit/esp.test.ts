@@ -251,10 +251,10 @@ describe('a system', () => {
 
   it('is read again after the power went while the partition was written', async () => {
     const stager = await openStager();
-    await stager.learn([1], '');
+    await stager.learn(RUNNING);
     init.put(1, 'rotten');
     await stager.distrust('all');
-    await stager.learn([1], '');
+    await stager.learn(RUNNING);
     await stager.distrust('all');
     expect(stager.memory.systems).toEqual([
       { generation: 1, digest: createHash('sha256').update('rotten').digest('hex') },
@@ -263,9 +263,9 @@ describe('a system', () => {
 
   it('is known by its content, which is read once', async () => {
     const stager = await openStager();
-    await stager.learn([1, 7, undefined], '');
-    await stager.learn([1, 7], '');
-    await (await openStager()).learn([1], '');
+    await stager.learn({ ...RUNNING, failed: 7 });
+    await stager.learn({ ...RUNNING, failed: 7 });
+    await (await openStager()).learn(RUNNING);
     expect(init.mounts).toBe(1);
     const digest = createHash('sha256').update('running').digest('hex');
     expect(stager.memory.systems).toEqual([{ generation: 1, digest }]);

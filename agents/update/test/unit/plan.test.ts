@@ -120,13 +120,13 @@ describe('staging', () => {
       { tag: 'copy', path: image, content: efi('new') },
       { tag: 'remount' },
       { tag: 'verify', path: image, content: efi('new') },
-      { tag: 'verifyText', path: FALLBACK, text: fallbackText(2) },
+      { tag: 'verify', path: FALLBACK, content: fallbackText(2) },
       { tag: 'draft', path: DRAFTS.entry, text: entry },
       { tag: 'remount' },
-      { tag: 'verifyText', path: DRAFTS.entry, text: entry },
+      { tag: 'verify', path: DRAFTS.entry, content: entry },
       { tag: 'rename', from: DRAFTS.entry, to: trialOf(3) },
       { tag: 'remount' },
-      { tag: 'verifyText', path: trialOf(3), text: entry },
+      { tag: 'verify', path: trialOf(3), content: entry },
     ]);
   });
 

@@ -64,7 +64,7 @@ function chooseOps(config: string, choice: BoardChoice): readonly Op[] {
   return [
     { tag: 'overwrite', path: CONFIG, text: text.slice(0, SECTOR) },
     { tag: 'remount' },
-    { tag: 'verifyText', path: CONFIG, text },
+    { tag: 'verify', path: CONFIG, content: text },
   ];
 }
 
@@ -119,7 +119,7 @@ export function planBoardStage(
     { tag: 'draft', path: line, text },
     ...files.map((file) => ({ tag: 'copy', ...file }) as const),
     { tag: 'remount' },
-    { tag: 'verifyText', path: line, text },
+    { tag: 'verify', path: line, content: text },
     ...files.map((file) => ({ tag: 'verify', ...file }) as const),
     ...chooseOps(medium.config, { next: generation, good: running, trial: generation }),
   ];

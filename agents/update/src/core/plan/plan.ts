@@ -68,8 +68,7 @@ export type Op =
   | { readonly tag: 'rename'; readonly from: string; readonly to: string }
   | { readonly tag: 'copy'; readonly path: string; readonly content: Content }
   | { readonly tag: 'remount' }
-  | { readonly tag: 'verify'; readonly path: string; readonly content: Content }
-  | { readonly tag: 'verifyText'; readonly path: string; readonly text: string };
+  | { readonly tag: 'verify'; readonly path: string; readonly content: Content | string };
 
 export interface Plan {
   /** The generation that is staged; undefined when systems are only removed. */
@@ -202,13 +201,13 @@ export function planStage(
     ...files.map((file) => ({ tag: 'copy', ...file }) as const),
     { tag: 'remount' },
     ...files.map((file) => ({ tag: 'verify', ...file }) as const),
-    { tag: 'verifyText', path: FALLBACK, text: fallbackText(running) },
+    { tag: 'verify', path: FALLBACK, content: fallbackText(running) },
     { tag: 'draft', path: DRAFTS.entry, text: entry },
     { tag: 'remount' },
-    { tag: 'verifyText', path: DRAFTS.entry, text: entry },
+    { tag: 'verify', path: DRAFTS.entry, content: entry },
     { tag: 'rename', from: DRAFTS.entry, to: trial },
     { tag: 'remount' },
-    { tag: 'verifyText', path: trial, text: entry },
+    { tag: 'verify', path: trial, content: entry },
   ];
   return { generation, ops };
 }

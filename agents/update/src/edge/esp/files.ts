@@ -145,8 +145,13 @@ async function copy(
 const unlike = (file: string): UpdateError =>
   new UpdateError('KIOS_UPDATE_WRITE', `read ${file} back: the medium has something else`);
 
-async function verifyText(file: string, text: string): Promise<void> {
-  if ((await readIf(file)) !== text) throw unlike(file);
+/** Fails unless a file has the text, or the content of a file of the mounted system. */
+async function verify(file: string, content: Content | string, signal: AbortSignal): Promise<void> {
+  const isRight =
+    typeof content === 'string'
+      ? (await readIf(file)) === content
+      : (await digestOf(file, signal)) === content.digest;
+  if (!isRight) throw unlike(file);
 }
 
 async function write(file: string, flags: 'wx' | 'r+', text: string): Promise<void> {
@@ -179,10 +184,7 @@ async function carryOut(op: Op, esp: Esp, os: string, signal: AbortSignal): Prom
     case 'remount':
       return esp.remount();
     case 'verify':
-      if ((await digestOf(esp.at(op.path), signal)) === op.content.digest) return;
-      throw unlike(op.path);
-    case 'verifyText':
-      return verifyText(esp.at(op.path), op.text);
+      return verify(esp.at(op.path), op.content, signal);
   }
 }
 

@@ -7,9 +7,13 @@ import { requireRoot } from '@kios/testkit';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
 import { PI_FILES } from '../../src/build/image/boot-file.ts';
 import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
+import { makeErofs } from '../../src/build/image/erofs.ts';
+import { makeInitramfs } from '../../src/build/image/initramfs.ts';
+import { rootFile } from '../../src/build/image/root.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { checkDocument } from '../../src/media/configure/agent-check.ts';
 import { configure, type ConfigureOptions } from '../../src/media/configure/configure.ts';
@@ -21,6 +25,7 @@ import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import { mediumWith } from '../support/efi-medium.ts';
 import { makeStub } from '../support/stub.ts';
+import { origin } from '../support/trees.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
@@ -76,12 +81,17 @@ beforeEach(async () => {
 });
 
 /** Makes the image one of a board, by what lies on its first partition: at its top, or in folders of systems. */
-async function becomeBoard(line: string, folders: readonly string[] = ['']): Promise<void> {
+async function becomeBoard(
+  line: string,
+  folders: readonly string[] = [''],
+  others: ReadonlyMap<string, string | Uint8Array> = new Map(),
+): Promise<void> {
   const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
   const { loader, kernel, initramfs, commandLine } = PI_FILES;
-  const boot = new Map<string, string>([[loader, loader]]);
+  const boot = new Map<string, string | Uint8Array>([[loader, loader]]);
   for (const folder of folders)
     for (const name of [kernel, initramfs, commandLine]) boot.set(folder + name, `${line}\n`);
+  for (const [name, content] of others) boot.set(name, content);
   if (folders.length > 1)
     await tools.run('usr/bin/mmd', [
       '-i',
@@ -89,18 +99,18 @@ async function becomeBoard(line: string, folders: readonly string[] = ['']): Pro
       '::system',
       ...folders.map((name) => `::${name.slice(0, -1)}`),
     ]);
-  for (const [name, text] of boot) {
-    const file = await input(`board/${name}`, text);
+  for (const [name, content] of boot) {
+    const file = await input(`board/${name}`, content);
     await tools.run('usr/bin/mcopy', ['-o', '-i', at, file, `::${name}`]);
   }
   await tools.run('usr/bin/mdel', ['-i', at, '::EFI/BOOT/BOOTX64.EFI']);
 }
 
 /** Writes an input and returns its path. */
-async function input(name: string, text: string): Promise<string> {
+async function input(name: string, content: string | Uint8Array): Promise<string> {
   const file = path.join(dir, 'input', name);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, text);
+  await writeFile(file, content);
   return file;
 }
 
@@ -328,7 +338,45 @@ async function imageWith(modules: string | undefined): Promise<string> {
   return target;
 }
 
+/** Makes the initramfs of a system that takes these modules, or of one that is older than modules.erofs. */
+async function initramfsWith(modules: string | undefined): Promise<Buffer> {
+  const tree = new Tree().text('/lib/kios/other', 'other\n', origin);
+  if (modules !== undefined) tree.text('/lib/kios/modules.sha256', `${sha256(modules)}\n`, origin);
+  const root = await makeErofs({ tree, time: 0, tools, progress: silent, name: 'root.erofs' });
+  return makeInitramfs(new Tree().text('/init', 'first stage', origin), rootFile(root));
+}
+
 describe('modules.erofs', LONG, () => {
+  it('of a board is that of the system which starts next', async () => {
+    await becomeBoard(
+      'console=tty0',
+      ['system/0001/', 'system/0002/'],
+      new Map<string, string | Uint8Array>([
+        ['config.txt', 'os_prefix=system/0002/\n#kios good=0002 trial=0000\n'],
+        ['system/0001/initramfs8', await initramfsWith(undefined)],
+        ['system/0002/initramfs8', await initramfsWith('all modules')],
+      ]),
+    );
+    const other = await input('other.erofs', 'other modules');
+    expect(await failure({ modules: other })).toBe(
+      `KIOS_MEDIUM_FILE: use ${other} on this medium: its system is of another build`,
+    );
+    await kios({ modules: await input('modules.erofs', 'all modules') });
+    expect(await read('kios/modules.erofs')).toBe('all modules');
+    expect(await kios({ show: true })).toMatch(
+      /kios\/modules\.erofs +11 +all modules of its kernel/,
+    );
+  });
+
+  it('of a board whose system is older is refused', async () => {
+    const initramfs = await initramfsWith(undefined);
+    await becomeBoard('console=tty0', [''], new Map([['initramfs8', initramfs]]));
+    const modules = await input('modules.erofs', 'all modules');
+    expect(await failure({ modules })).toBe(
+      `KIOS_MEDIUM_FILE: use ${modules} on this medium: its system is older than modules.erofs`,
+    );
+  });
+
   it('of the same build is written and named, also once the EFI file is another one', async () => {
     const target = await imageWith('all modules');
     const modules = await input('modules.erofs', 'all modules');
@@ -340,13 +388,13 @@ describe('modules.erofs', LONG, () => {
     expect(String(await partition.read('kios/modules.erofs'))).toBe('all modules');
     await partition.write('kios/modules.erofs', Buffer.from('half of al'));
     expect(await kios({ target, show: true })).toMatch(
-      /modules\.erofs +10 +BROKEN: its EFI file is of another build/,
+      /modules\.erofs +10 +BROKEN: its system is of another build/,
     );
   });
 
   it.each([
-    ['of another build', 'other modules', 'its EFI file is of another build'],
-    ['for an older EFI file', undefined, 'its EFI file is older than modules.erofs'],
+    ['of another build', 'other modules', 'its system is of another build'],
+    ['for an older EFI file', undefined, 'its system is older than modules.erofs'],
   ])('%s is refused', async (_name, built, why) => {
     const target = await imageWith(built);
     const modules = await input('modules.erofs', 'all modules');

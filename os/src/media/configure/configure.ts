@@ -3,13 +3,14 @@ import path from 'node:path';
 import { EXIT, KiosError } from '@kios/errors';
 
 import { findBoard, findBootFile, isBoardLine } from '../../build/image/boot-file.ts';
-import { openToolroot } from '../../build/sources/debian/toolroot.ts';
+import { openToolroot, type Toolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT, IMAGES } from './boot-folder.ts';
+import { ownModules } from './modules.ts';
 import { type CopiedPartition, Partition } from './partition.ts';
 import { type Change, type FileContent, planChanges } from './plan.ts';
 import { type Shown, showMedium } from './show.ts';
@@ -97,17 +98,16 @@ async function configurePartition(
   partition: Partition,
   options: ConfigureOptions,
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+  tools: Toolroot,
 ): Promise<Shown[]> {
   const present = await partition.list();
   const boot = findBootFile(present);
   const board = findBoard(present);
-  const efi = async (): Promise<Buffer | undefined> =>
-    boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
     arch: board === undefined ? (boot?.arch ?? 'amd64') : BOARD_ARCH[board],
     scratch: path.join(partition.dir, 'images'),
     room: () => partition.roomIn(IMAGES),
-    efi,
+    ownModules: () => ownModules(partition, present, tools),
     ...(board === undefined
       ? {}
       : { commandLines: () => readAll(partition, present.filter(isBoardLine)) }),
@@ -155,5 +155,6 @@ export async function configure(context: CommandContext, options: ConfigureOptio
   await ensurePackages(['build', 'media'], progress);
   const tools = await openToolroot(progress);
   await using partition = await Partition.open(options.target, tools);
-  printShown(await configurePartition(partition, options, context), options.json, context.print);
+  const shown = await configurePartition(partition, options, context, tools);
+  printShown(shown, options.json, context.print);
 }

@@ -125,10 +125,13 @@ const describeBoardLine: Describer = async (content) => {
   return Promise.resolve(added.length === 0 ? what : `${what}, with ${added.join(' ')}`);
 };
 
-async function describeModules(file: string, { efi }: Pick<Medium, 'efi'>): Promise<string> {
-  // The digest first: reading the EFI file replaces the copy of the modules.
+async function describeModules(
+  file: string,
+  { ownModules }: Pick<Medium, 'ownModules'>,
+): Promise<string> {
+  // The digest first: reading the system replaces the copy of the modules.
   const sha256 = await fileSha256(file);
-  const fault = foreignModules(sha256, await efi());
+  const fault = foreignModules(sha256, await ownModules());
   return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
 }
 
@@ -165,7 +168,7 @@ async function describeFile(
   name: string,
   file: string,
   names: readonly string[],
-  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
+  medium: Pick<Medium, 'arch' | 'ownModules' | 'scratch'>,
   progress: Progress,
 ): Promise<string> {
   if (path.posix.dirname(name) === IMAGES)
@@ -178,7 +181,7 @@ async function describeFile(
 export async function showMedium(
   partition: Pick<Partition, 'copy'>,
   names: readonly string[],
-  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
+  medium: Pick<Medium, 'arch' | 'ownModules' | 'scratch'>,
   progress: Progress,
 ): Promise<Shown[]> {
   const shown: Shown[] = [];

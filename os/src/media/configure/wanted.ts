@@ -15,7 +15,7 @@ import { checkDHCP, checkDocument } from './agent-check.ts';
 import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
 import { type ArchivePlace, readArchives } from './images.ts';
-import { foreignModules } from './modules.ts';
+import { foreignModules, type OwnModules } from './modules.ts';
 import type { FileContent, Wanted, WantedArguments } from './plan.ts';
 
 /** What the command line asks for. */
@@ -45,8 +45,8 @@ export interface Medium extends ArchivePlace {
   readonly document: () => Promise<Buffer | undefined>;
   /** Reads the kernel command lines of a board without UEFI, one of each system, by their names. */
   readonly commandLines?: () => Promise<ReadonlyMap<string, Buffer>>;
-  /** Reads the file that firmware starts, if there is one. */
-  readonly efi: () => Promise<Buffer | undefined>;
+  /** Reads which modules.erofs the system takes that starts next. */
+  readonly ownModules: () => Promise<OwnModules>;
 }
 
 /** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
@@ -195,10 +195,13 @@ function readSettings(settings: readonly string[]): Wanted['sysctls'] {
   return { text: rows.length === 0 ? undefined : Buffer.from(text) };
 }
 
-/** Takes modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
-async function readModules(file: string, efi: Medium['efi']): Promise<FileContent> {
+/** Takes modules.erofs, if it was built together with the medium's system: a node refuses any other. */
+async function readModules(
+  file: string,
+  { ownModules }: Pick<Medium, 'ownModules'>,
+): Promise<FileContent> {
   const { size: bytes } = await stat(file).catch(unreadable(file));
-  const fault = foreignModules(await fileSha256(file).catch(unreadable(file)), await efi());
+  const fault = foreignModules(await fileSha256(file).catch(unreadable(file)), await ownModules());
   if (fault !== undefined)
     throw refuse(
       `use ${file} on this medium: ${fault}`,
@@ -231,7 +234,7 @@ export async function readWanted(
   const { manifests, network, modules, images, kernelArguments: words, sysctls } = request;
   return {
     images: images === undefined ? undefined : await readArchives(images, medium, progress),
-    modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
+    modules: modules === undefined ? undefined : await readModules(modules, medium),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     sysctls: sysctls === undefined ? undefined : readSettings(sysctls),
     encrypt: request.encrypt === true ? Buffer.from(ENCRYPT_TEXT) : undefined,

@@ -42,6 +42,8 @@ const PULL_S = 1800;
 const STALL_SECONDS = 3600;
 const CUTS_MS = 60 * 60_000;
 const START_MS = 5 * 60_000;
+/** So long after a node was unready of itself, its pods are available again. */
+const CALM_MS = 60_000;
 
 const NODES = fleetNames(3);
 /** Of the workload's three pods, so many must run at any time. */
@@ -104,11 +106,23 @@ const WORKLOAD = [
   },
 ];
 
-/** Returns why a node is away, as on its way from one system to another; undefined of one that is not. */
-function whyAway({ metadata, spec, status: { conditions } }: Node): string | undefined {
-  if (spec.unschedulable) return `${metadata.name} is cordoned`;
-  const ready = conditions.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True' ? undefined : `${metadata.name}: ${ready?.message}`;
+const isReady = ({ status }: Node): boolean =>
+  status.conditions.find(({ type }) => type === 'Ready')?.status === 'True';
+
+/** Says what is wrong in a fleet that is updated one node after the other, look by look. */
+class Watch {
+  readonly wrong: string[] = [];
+  /** Since when no node has been unready of itself, as one that the emulator starves. */
+  #calmSince = Date.now();
+
+  look(nodes: readonly Node[], available: number): void {
+    const away = nodes.filter(({ spec }) => spec.unschedulable);
+    const names = away.map(({ metadata }) => metadata.name).join(', ');
+    if (away.length > 1) this.wrong.push(`${names} are cordoned`);
+    if (nodes.some((node) => !away.includes(node) && !isReady(node))) this.#calmSince = Date.now();
+    const isCalm = Date.now() - this.#calmSince > CALM_MS;
+    if (isCalm && available < AVAILABLE) this.wrong.push(`${available} pods run; away: ${names}`);
+  }
 }
 
 const updateOf = ({ metadata }: Node): v.InferOutput<typeof Update> =>
@@ -267,16 +281,14 @@ await describeRecorded('update', () => {
     const before = await readNodes();
     const over = new AbortController();
     const ordered = order(reference('os:next')).finally(() => over.abort());
-    const wrong: string[] = [];
+    const watch = new Watch();
     while (!over.signal.aborted) {
-      const away = (await readNodes()).flatMap((node) => whyAway(node) ?? []);
-      if (away.length > 1) wrong.push(away.join(', and '));
-      const ready = await kubectl.call(['get', 'deployment', 'web', '-o', 'jsonpath={.status.availableReplicas}']); // prettier-ignore
-      if (Number(ready) < AVAILABLE) wrong.push(`${ready} pods run; ${away.join()}`);
+      const available = await kubectl.call(['get', 'deployment', 'web', '-o', 'jsonpath={.status.availableReplicas}']); // prettier-ignore
+      watch.look(await readNodes(), Number(available));
       await sleep(1000);
     }
     await ordered;
-    expect(wrong).toEqual([]);
+    expect(watch.wrong).toEqual([]);
     const after = await readNodes();
     for (const node of after) {
       expect(updateOf(node)).toMatchObject({ state: 'current', running: digests.get('next') });

@@ -35,6 +35,16 @@ func Unmanaged(version, reason string) State {
 	return State{V: 1, Version: version, State: Good, Good: []int{}, Reason: reason}
 }
 
+// Unreadable returns the state of a machine whose medium init cannot read. A start that the loader counted is a trial
+// all the same, which init judges and which nobody may take for the end of one.
+func (s Start) Unreadable(version, reason string) State {
+	state := Unmanaged(version, reason)
+	if s.Counted {
+		state.State = Trial
+	}
+	return state
+}
+
 // State returns what a decision says to others.
 func (d Decision) State(s Start, version string, dirty bool) State {
 	state := State{V: 1, Managed: true, Running: s.Running, Version: version, State: Good, Good: d.Good, Failed: d.Failed, Dirty: dirty, Board: s.Board}

@@ -125,7 +125,17 @@ func TestTheStateSaysWhatWasDecided(t *testing.T) {
 	if good.State != Good || good.TriesLeft != 0 || !slices.Equal(good.Good, []int{1, 2}) || good.Failed != nil {
 		t.Errorf("%+v", good)
 	}
-	if off := Unmanaged("0.2.0", "why"); off.Managed || off.Good == nil || off.Reason != "why" {
+	if off := Unmanaged("0.2.0", "why"); off.Managed || off.Good == nil || off.Reason != "why" || off.State != Good {
 		t.Errorf("%+v", off)
+	}
+}
+
+// The loader has counted the start: the update agent must not take it for one of the older system.
+func TestATrialWhoseMediumCannotBeReadIsOne(t *testing.T) {
+	if state := onTrial.Unreadable("0.2.0", "why"); state.Managed || state.State != Trial || state.Reason != "why" {
+		t.Errorf("%+v", state)
+	}
+	if state := onTrial.Blessed().Unreadable("0.2.0", "why"); state.State != Good {
+		t.Errorf("%+v", state)
 	}
 }

@@ -163,7 +163,7 @@ func (h *host) keepVersions() {
 	if err != nil {
 		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
 		h.log.Error("slots.failed", "cause", failed)
-		h.tellVersions(slots.Unmanaged(h.release.Version, failed.Error()))
+		h.tellVersions(v.start.Unreadable(h.release.Version, failed.Error()))
 		decision.Trial = v.start.Counted
 	} else {
 		h.tellDecision(decision)

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ApiAnswer } from '../../src/edge/cluster/api-server.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
@@ -326,6 +326,17 @@ describe('what init is told of the cluster', () => {
     node.lease();
     await agent.start();
     await agent.until(() => expect(standing()).toBe('alone'));
+  });
+
+  it('comes as often while the document is at fault', async () => {
+    await joinedNode();
+    node.seed('kind: [');
+    await agent.sees('bad.document');
+    const looks = (): number => agent.cluster.asked.filter(({ path }) => path === NODE).length;
+    const before = looks();
+    // The document itself is read again after 30 s.
+    await vi.waitFor(() => expect(looks()).toBeGreaterThan(before + 2), { timeout: 20_000 });
+    expect(standing()).toBe('ready');
   });
 
   it('comes sooner while a version of the system is on trial', async () => {

@@ -128,6 +128,17 @@ const failures = (changes: Partial<Seen>) =>
   learnFailures(seen(changes)).failed.map(({ digest }) => digest);
 
 describe('what has failed is known', () => {
+  it('is not a system on trial whose medium init cannot read', () => {
+    const unreadable = slots({ managed: false, state: 'trial', reason: 'the medium' });
+    const changes = { annotations: { [TURN]: formatTurn(turn()) }, slots: unreadable };
+    expect(failures({ ...changes, running: undefined })).toEqual([]);
+    expect(decide(seen({ ...changes, running: undefined })).report).toMatchObject({
+      state: 'refused',
+      trial: true,
+      failed: [],
+    });
+  });
+
   it('from init', () =>
     expect(
       failures({ failed: NEW, slots: slots({ failed: { generation: 2, why: 'w' } }) }),

@@ -17,5 +17,5 @@ export async function isSystemOnTrial({ run }: Settings): Promise<boolean> {
   const file = path.join(run, 'slots.json');
   // What cannot be read is no order to look more often.
   const slots = await readStateIfThere(SlotsState, file).catch(() => undefined);
-  return slots?.managed === true && slots.state === 'trial';
+  return slots?.state === 'trial';
 }

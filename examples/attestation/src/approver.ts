@@ -32,8 +32,8 @@ export class Approver {
     const known = await readKnown(this.#lists);
     let fault: unknown;
     for (const request of await this.#requests.list()) {
-      const decision = decide(request, known);
       try {
+        const decision = decide(request, known);
         if (decision !== undefined) await this.#settle(request, decision);
         else this.#watchOthers(request);
       } catch (error) {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { Known, KnownMachine } from '@kios/attestation';
+import type { Known, KnownMachine, Started } from '@kios/attestation';
 import { describe, EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 import { parse } from 'yaml';
@@ -18,12 +18,15 @@ const Pcrs = v.pipe(
 );
 const Machines = v.record(v.string(), v.strictObject({ key: Digest, pcrs: Pcrs }));
 
-/** The part of a `build.json` that counts. Without `pcr11` only its programs do. */
+/**
+ * The part of a `build.json` that counts: guard, loader, system and kernel, in this order. Without `pcr11` only its
+ * programs do.
+ */
 const Build = v.object({
   measured: v.optional(
     v.object({
       pcr11: v.optional(Digest),
-      programs: v.optional(v.pipe(v.array(Digest), v.minLength(1))),
+      programs: v.optional(v.pipe(v.array(Digest), v.minLength(2))),
     }),
   ),
 });
@@ -70,6 +73,12 @@ async function readBuild(file: string): Promise<Measured> {
   throw failed(file, 'it was built without --pcr-key, or by a kiOS of before');
 }
 
+/** Returns a system by its PCR 11; nothing of a build that may not join. */
+function systemOf({ pcr11, programs }: Measured): readonly (readonly [string, Started])[] {
+  const [image = '', kernel = ''] = programs.slice(-2);
+  return pcr11 === undefined ? [] : [[pcr11, { image, kernel }]];
+}
+
 async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).filter((name) => name.endsWith('.json'));
@@ -85,7 +94,7 @@ export async function readKnown({ systems, machines }: Lists): Promise<Known> {
   const listed: Readonly<Record<string, KnownMachine>> = await read(machines, Machines);
   return {
     machines: new Map(Object.entries(listed)),
-    systems: new Set(builds.flatMap(({ pcr11 }) => pcr11 ?? [])),
+    systems: new Map(builds.flatMap(systemOf)),
     programs: new Set(builds.flatMap(({ programs }) => programs)),
   };
 }

@@ -32,6 +32,7 @@ const GOOD: readonly Measured[] = [
   [4, 'guard'],
   [4, 'kios.efi'],
   [11, 'system'],
+  [4, 'kernel'],
 ];
 
 let dir: string;
@@ -49,7 +50,7 @@ const machineOf = (of: SoftTpm): object => ({
 const build = { v: 1, version: '1', measured: { key: 'k', pcr11: PCR11, programs: digests() } };
 
 function digests(): string[] {
-  return ['guard', 'kios.efi'].map((program) => hash(program).toString('hex'));
+  return ['guard', 'kios.efi', 'kernel'].map((program) => hash(program).toString('hex'));
 }
 
 async function write(machines: object, builds: Readonly<Record<string, object>>): Promise<void> {

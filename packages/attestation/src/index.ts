@@ -9,4 +9,4 @@ export {
 } from './request.ts';
 export { trimLog } from './event-log.ts';
 export { nameOfKey } from './attestation-key.ts';
-export { faultOf, type Known, type KnownMachine, type Presented } from './judge.ts';
+export { faultOf, type Known, type KnownMachine, type Presented, type Started } from './judge.ts';

@@ -15,12 +15,18 @@ export interface KnownMachine {
   readonly pcrs: Readonly<Record<string, string>>;
 }
 
+/** The two programs by which a system starts, by their digests: the EFI file, whose stub then starts the kernel. */
+export interface Started {
+  readonly image: string;
+  readonly kernel: string;
+}
+
 /** What a node may be. All digests are SHA-256, in hexadecimal. */
 export interface Known {
   /** By the name of the node. */
   readonly machines: ReadonlyMap<string, KnownMachine>;
-  /** PCR 11 as systemd's stub leaves it, of each system that may join. */
-  readonly systems: ReadonlySet<string>;
+  /** Each system that may join, by PCR 11 as systemd's stub leaves it. */
+  readonly systems: ReadonlyMap<string, Started>;
   /** The programs that firmware may start: guards, loaders, systems and kernels (Authenticode). */
   readonly programs: ReadonlySet<string>;
 }
@@ -94,11 +100,29 @@ function programsFault(events: readonly MeasuredEvent[], { programs }: Known): s
     : `its firmware started what is not known: ${foreign.join(', ')}`;
 }
 
+/**
+ * Whether the system that PCR 11 names is the one that firmware started last, and its kernel directly behind it. A
+ * kernel that was started by anybody else has that one's initramfs, which can extend PCR 11 as it likes.
+ */
+function startFault(
+  events: readonly MeasuredEvent[],
+  { image, kernel }: Started,
+): string | undefined {
+  const last = events.filter(({ pcr }) => pcr === PCR.programs).slice(-2);
+  const [first, second] = last.map(({ digest }) => toHex(digest));
+  return first === image && second === kernel
+    ? undefined
+    : 'its kernel was not started by the EFI file of its system, or something was started after it';
+}
+
 function systemFault(events: readonly MeasuredEvent[], { systems }: Known): string | undefined {
   if (replay(events, PCR.words).some((byte) => byte !== 0))
     return 'somebody has added words to its kernel command line (PCR 12)';
   const system = toHex(replay(events, PCR.system));
-  return systems.has(system) ? undefined : `it runs a system that is not known: ${system}`;
+  const started = systems.get(system);
+  return started === undefined
+    ? `it runs a system that is not known: ${system}`
+    : startFault(events, started);
 }
 
 function pinFault({ node, report }: Presented, { machines }: Known): string | undefined {

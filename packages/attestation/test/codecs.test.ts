@@ -76,7 +76,7 @@ it.each(DECODERS)('%s that is cut off anywhere is refused', (_name, decode, vali
 });
 
 it('a quote whose bytes were changed anywhere is a fault', () => {
-  const known = { machines: new Map(), systems: new Set<string>(), programs: new Set<string>() };
+  const known = { machines: new Map(), systems: new Map(), programs: new Set<string>() };
   fc.assert(
     fc.property(fc.nat(report.attested.length - 1), fc.integer({ min: 1, max: 255 }), (at, by) => {
       const attested = report.attested.slice();

@@ -42,7 +42,9 @@ const knownOf = (tpm: SoftTpm): Known => ({
   machines: new Map([
     ['node-1', { key: nameOfKey(tpm.public), pcrs: { 2: toHex(tpm.pcrs()['2'] ?? KEY) } }],
   ]),
-  systems: new Set([extended('.linux', 'kernel')]),
+  systems: new Map([
+    [extended('.linux', 'kernel'), { image: hash('system'), kernel: hash('kernel') }],
+  ]),
   programs: new Set(['guard', 'loader', 'system', 'kernel'].map(hash)),
 });
 
@@ -80,6 +82,26 @@ it.each<readonly [string, readonly Measured[], RegExp]>([
   ],
   ['words', [...GOOD, [12, 'rdinit=/bin/sh']], /added words .*PCR 12/],
   ['what somebody adds to the system', [...GOOD, [11, 'x']], /runs a system that is not known/],
+  [
+    'a kernel that firmware started itself, with the initramfs of somebody',
+    GOOD.filter(([, what]) => what !== 'guard' && what !== 'loader' && what !== 'system'),
+    /its kernel was not started by the EFI file of its system/,
+  ],
+  [
+    'a kernel that was started after a system had ended',
+    [...GOOD, [4, 'Returning from EFI Application from Boot Option'], [4, 'kernel']],
+    /its kernel was not started by the EFI file of its system/,
+  ],
+  [
+    'a system that was started after the one which runs',
+    [...GOOD, [4, 'system']],
+    /something was started after it/,
+  ],
+  [
+    'a machine on which nothing was started',
+    GOOD.filter(([pcr]) => pcr !== 4),
+    /its kernel was not started/,
+  ],
 ])('%s is told', (_name, events, says) => {
   expect(judged(events)).toMatch(says);
 });

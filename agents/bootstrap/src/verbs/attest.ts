@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 
-import { sleep } from '@kios/agent';
+import { backoff, sleep } from '@kios/agent';
 import {
   ANNOTATION,
   certificateRequest,
@@ -30,7 +30,8 @@ export interface Attesting {
 
 /** As long as kubelet waits for its own request; then another one is made. */
 const PATIENCE_MS = 15 * 60_000;
-const PAUSE_MS = 1000;
+/** Pauses between two looks at the request. An approver that is there decides within seconds. */
+const PAUSES = { firstMs: 1000, maxMs: 15_000, factor: 1.5, jitter: 0.2 };
 
 /** A key, and the request for its certificate with the proof that belongs to it. */
 interface Asked {
@@ -95,8 +96,9 @@ async function waitForCertificate(
   signal: AbortSignal,
 ): Promise<string> {
   const end = performance.now() + PATIENCE_MS;
+  const pauses = backoff(PAUSES);
   while (performance.now() < end) {
-    await sleep(PAUSE_MS, signal);
+    await sleep(pauses.next(), signal);
     try {
       const certificate = certificateOf(await kube.request(name));
       if (certificate !== undefined) return certificate;

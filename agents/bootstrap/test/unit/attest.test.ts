@@ -128,7 +128,7 @@ describe('a document with auth.attest', () => {
     const request = Buffer.from(spec.request, 'base64').toString();
     const bound = requestOf(request, 'node-1');
     const report = parseReport(metadata.annotations[ANNOTATION] ?? '');
-    const known = { machines: new Map(), programs: new Set<string>(), systems: new Set<string>() };
+    const known = { machines: new Map(), programs: new Set<string>(), systems: new Map() };
     // All but the lists of the approver is right.
     expect(faultOf({ node: 'node-1', report, bound }, known)).toMatch(nameOfKey(tpm.public));
     expect(spec.usages).toEqual(['digital signature', 'client auth']);

@@ -86,8 +86,14 @@ function generationsIn(listed: string): number[] {
 /** The states in which a power cut during an update can leave the medium. */
 export interface Cuts {
   readonly states: number;
-  /** The EFI system partition in the first state of each kind: those with the same names on it. */
-  readonly kinds: readonly PartFile[];
+  /** The first state of each kind: those with the same names on the medium. */
+  readonly kinds: readonly Kind[];
+}
+
+/** A kind of states: the EFI system partition, and the generations that have an entry. */
+export interface Kind {
+  readonly part: PartFile;
+  readonly generations: readonly number[];
 }
 
 /**
@@ -100,7 +106,7 @@ export async function expectWholeInEachState(update: RecordedUpdate): Promise<Cu
   const part = await copyEsp(disk, path.join(folder, 'esp.img'));
   const copy = path.join(folder, 'system.efi');
   const onPart = (...args: readonly string[]): string[] => ['-i', part.file, ...args];
-  const kinds = new Map<string, PartFile>();
+  const kinds = new Map<string, Kind>();
 
   const namesOnPart = (): Promise<string> =>
     tools.run('usr/bin/mdir', onPart('-a', '-b', '-/', '::'));
@@ -109,7 +115,7 @@ export async function expectWholeInEachState(update: RecordedUpdate): Promise<Cu
     if (kinds.has(names)) return;
     const file = path.join(folder, `esp-${kinds.size}.img`);
     await run('cp', ['--sparse=always', '--reflink=auto', part.file, file]);
-    kinds.set(names, { ...part, file });
+    kinds.set(names, { part: { ...part, file }, generations: generationsIn(names) });
   }
 
   async function digestOf(generation: number): Promise<string> {

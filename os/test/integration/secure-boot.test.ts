@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -49,6 +49,10 @@ const certificate = async (file: string): Promise<Buffer> =>
   new X509Certificate(await readFile(at(file))).raw;
 const listed = async (file: string): Promise<Buffer[]> =>
   certificatesIn(listsIn(await readFile(at(file))));
+
+/** Returns the folder of keys with this name, and those beside it in which keys are being made. */
+const foldersOf = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(dir)).filter((name) => name.startsWith(folder));
 
 beforeAll(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'kios-secure-boot-'));
@@ -116,7 +120,28 @@ describe('keys', () => {
     await writeFile(at('half/PK.crt'), 'no certificate');
     for (const from of ['none', 'half'])
       await expect(create('failed', from)).rejects.toMatchObject({ code: 'KIOS_KEYS_FILE' });
-    expect((await readdir(dir)).filter((name) => name.startsWith('failed'))).toEqual([]);
+    expect(await foldersOf('failed')).toEqual([]);
+  });
+
+  it('leave nothing behind when the command is interrupted', async () => {
+    const undo = new AsyncDisposableStack();
+    const folder = at('interrupted');
+    const making = createKeys({ ...context, undo }, { folder, from: undefined, microsoft: false });
+    await vi.waitFor(async () => expect(await foldersOf('interrupted')).toHaveLength(1), {
+      interval: 1,
+    });
+    await undo.disposeAsync();
+    await expect(making).rejects.toThrow('ENOENT');
+    expect(await foldersOf('interrupted')).toEqual([]);
+  });
+
+  it('keep the key for measurements, which must not be missing where its public half is', async () => {
+    await cp(at('keys'), at('parted'), { recursive: true });
+    await rm(at('parted/pcr.key'));
+    await expect(create('failed', 'parted')).rejects.toMatchObject({ code: 'KIOS_KEYS_FILE' });
+    await rm(at('parted/pcr.pub'));
+    await create('late', 'parted');
+    expect(await readFile(at('late/pcr.key'))).not.toEqual(await readFile(at('keys/pcr.key')));
   });
 
   it.each([

@@ -1,12 +1,11 @@
 import { copyFile } from 'node:fs/promises';
-import path from 'node:path';
 
 import { cacheKey } from '../../workstation/cache.ts';
 import { type Board, BOARD_ARCH, distDir } from '../../workstation/paths.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { fingerprints, type Origin, Tree } from '../formats/tree.ts';
 import { KIOS } from '../versions.ts';
-import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
+import { artefactsIn, type BuiltImage, makeUnlessMade, replace } from './artefacts.ts';
 import { PI_FILES } from './boot-file.ts';
 import { buildIn, buildParts, type BuildRequest, sbomOfModules } from './build-image.ts';
 import { makeDisk } from './disk.ts';
@@ -23,26 +22,25 @@ export type BuiltBoardImage = Omit<BuiltImage, 'efi'>;
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltBoardImage> {
   const { progress } = request;
-  const at = (name: string): string => path.join(dist, name);
   const { efi: _, ...out } = artefactsIn(dist);
   const { base, root, files, inputs } = await buildParts(dist, request);
   const { kernel, init, time, tools, modules } = base;
   const boot = await progress.task('boot files', () => piBootFiles(kernel, progress));
   const key = cacheKey(...inputs, [...(await fingerprints(boot))]);
-  if (await unchanged(at(STAMP), key, Object.values<string>({ ...out }))) return out;
-  await progress.task('kios.img', async () => {
-    const bytes = await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root));
-    const medium = new Tree().graft('/', boot);
-    medium.file(`${FIRST_SYSTEM}${PI_FILES.initramfs}`, 0o644, { bytes }, KIOS_ORIGIN);
-    await makeDisk({ out: out.image, boot: medium, time, tools });
+  await makeUnlessMade(dist, key, Object.values<string>({ ...out }), async () => {
+    await progress.task('kios.img', async () => {
+      const bytes = await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root));
+      const medium = new Tree().graft('/', boot);
+      medium.file(`${FIRST_SYSTEM}${PI_FILES.initramfs}`, 0o644, { bytes }, KIOS_ORIGIN);
+      await makeDisk({ out: out.image, boot: medium, time, tools });
+    });
+    await copyFile(root, out.root);
+    await copyFile(modules.file, out.modules);
+    await progress.task('bills of materials', async () => {
+      await replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time));
+      await replace(out.modulesSbom, await sbomOfModules(base));
+    });
   });
-  await copyFile(root, out.root);
-  await copyFile(modules.file, out.modules);
-  await progress.task('bills of materials', async () => {
-    await replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time));
-    await replace(out.modulesSbom, await sbomOfModules(base));
-  });
-  await replace(at(STAMP), key);
   return out;
 }
 

@@ -37,7 +37,7 @@ import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
-import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
+import { artefactsIn, type BuiltImage, makeUnlessMade, replace } from './artefacts.ts';
 import { writeBoardParts } from './board-parts.ts';
 import { makeDataImage, makeDisk } from './disk.ts';
 import { efiMediumFiles } from './efi-medium.ts';
@@ -261,7 +261,6 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
   const { arch, progress, secureBoot, measurementKey } = request;
   const out = artefactsIn(dist);
-  const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
   const { time, tools, modules, microcode, kernel } = base;
   const stub = await readStub(arch, progress);
@@ -276,24 +275,24 @@ async function makeArtefacts(dist: string, request: BuildRequest): Promise<Built
     ...secureBootInputs(secureBoot),
     ...(measurementKey === undefined ? [] : [measurementKey.fingerprint]),
   );
-  if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
-  await progress.task('kios.efi', async () =>
-    writeEfi(out.efi, await assemble(base, stub.bytes, root, measurementKey), secureBoot),
-  );
-  const boot = efiMediumFiles({
-    arch,
-    efi: out.efi,
-    version: KIOS,
-    guard: await signedProgram(guard, dist, secureBoot),
-    loader: await signedProgram(loader, dist, secureBoot),
-    enrolment: secureBoot?.enrolment,
+  await makeUnlessMade(dist, key, Object.values<string>({ ...out }), async () => {
+    await progress.task('kios.efi', async () =>
+      writeEfi(out.efi, await assemble(base, stub.bytes, root, measurementKey), secureBoot),
+    );
+    const boot = efiMediumFiles({
+      arch,
+      efi: out.efi,
+      version: KIOS,
+      guard: await signedProgram(guard, dist, secureBoot),
+      loader: await signedProgram(loader, dist, secureBoot),
+      enrolment: secureBoot?.enrolment,
+    });
+    await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
+    await writeBoardParts(kernel, dist);
+    await copyFile(root, out.root);
+    await copyFile(modules.file, out.modules);
+    await progress.task('bills of materials', () => writeBoms(base, files, boot, out));
   });
-  await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
-  await writeBoardParts(kernel, dist);
-  await copyFile(root, out.root);
-  await copyFile(modules.file, out.modules);
-  await progress.task('bills of materials', () => writeBoms(base, files, boot, out));
-  await replace(stamp, key);
   return out;
 }
 

@@ -15,6 +15,7 @@ import { errorCode, EXIT, KiosError } from '@kios/errors';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
+import type { Progress } from '../../workstation/progress.ts';
 import { makeCertificate, toPem } from './certificate.ts';
 import { VARIABLES } from './enrolment.ts';
 import { MEASUREMENT_BITS, MeasurementKey } from './measurement-key.ts';
@@ -173,13 +174,23 @@ class KeyFolder {
   }
 }
 
-/** Makes the key that signs measurements, or takes that of earlier keys. Folders of before there were any have none. */
-async function measurementKeyOf(from: string | undefined): Promise<KeyObject> {
-  const earlier = from === undefined ? undefined : path.join(from, PCR.key);
-  if (earlier !== undefined && existsSync(earlier)) {
-    await MeasurementKey.open(earlier);
-    return createPrivateKey(await readFile(earlier, 'utf8'));
+/**
+ * Makes the key that signs measurements, or takes that of earlier keys: disks are encrypted for it. Folders of before
+ * there were any have none.
+ */
+async function measurementKeyOf(
+  from: string | undefined,
+  { info }: Pick<Progress, 'info'>,
+): Promise<KeyObject> {
+  if (
+    from !== undefined &&
+    [PCR.key, PCR.public].some((name) => existsSync(path.join(from, name)))
+  ) {
+    const pem = await readEarlier(from, PCR.key);
+    await MeasurementKey.open(path.join(from, PCR.key));
+    return createPrivateKey(pem);
   }
+  if (from !== undefined) info(`${from} has no ${PCR.key}: a new one is made`);
   const { privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: MEASUREMENT_BITS,
   });
@@ -200,7 +211,7 @@ async function fill(
     from === undefined ? makeKeyPair(role, now) : readPair(from, role);
   const pairs = { PK: await kept('PK'), KEK: await kept('KEK'), db: await makeKeyPair('db', now) };
   for (const role of VARIABLES) await keys.writePair(role, pairs[role]);
-  await keys.writeMeasurementKey(await measurementKeyOf(from));
+  await keys.writeMeasurementKey(await measurementKeyOf(from, progress));
   const others = microsoft ? await microsoftCertificates(progress) : [];
   const db = [pairs.db.certificate, ...others];
   await keys.writeSigned('PK', 'PK', 'PK', [pairs.PK.certificate], now);
@@ -217,20 +228,21 @@ export async function createKeys(context: CommandContext, request: KeysRequest):
   const folder = path.resolve(request.folder);
   await assertEmpty(folder);
   await ensurePackages(['build'], context.progress);
-  let scratch: string | undefined;
+  // Only its owner may look into it.
+  const scratch = await mkdtemp(`${folder}.`).catch((cause: unknown) => {
+    throw folderError(folder, 'the folder beside it cannot be made', cause);
+  });
+  const remove = (): Promise<void> => rm(scratch, { recursive: true, force: true });
+  // An interruption ends the program without the block below.
+  context.undo.defer(remove);
   try {
-    // Only its owner may look into it.
-    scratch = await mkdtemp(`${folder}.`).catch((cause: unknown) => {
-      throw folderError(folder, 'the folder beside it cannot be made', cause);
-    });
     await fill(scratch, request, context);
     await chmod(scratch, 0o700);
     await rename(scratch, folder).catch((cause: unknown) => {
       throw folderError(folder, 'it cannot be put in its place', cause);
     });
-    scratch = undefined;
   } finally {
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    await remove();
   }
   for (const name of (await readdir(folder)).toSorted())
     context.print(path.relative(process.cwd(), path.join(folder, name)));

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
 import { PI_FILES } from '../../src/build/image/boot-file.ts';
+import { entryText } from '../../src/build/image/boot-slots.ts';
 import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { makeErofs } from '../../src/build/image/erofs.ts';
 import { makeInitramfs } from '../../src/build/image/initramfs.ts';
@@ -324,14 +325,16 @@ describe('archives of images', LONG, () => {
   });
 });
 
-/** Makes an image whose EFI file was built with these modules, or with none. */
-async function imageWith(modules: string | undefined): Promise<string> {
+/** Makes an image whose EFI file has these sections besides a kernel. */
+async function imageOf(sections: Readonly<Record<string, string>>): Promise<string> {
   const efi = path.join(dir, 'with.efi');
-  const sections =
-    modules === undefined ? [] : [{ name: '.modules', content: Buffer.from(sha256(modules)) }];
+  const named = Object.entries(sections).map(([name, text]) => ({
+    name,
+    content: Buffer.from(text),
+  }));
   await writeFile(
     efi,
-    makeUki(makeStub(), [...sections, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
+    makeUki(makeStub(), [...named, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
   );
   const target = path.join(dir, 'with.img');
   await makeDisk({ out: target, boot: mediumWith(efi), time: 0, tools });
@@ -346,7 +349,63 @@ async function initramfsWith(modules: string | undefined): Promise<Buffer> {
   return makeInitramfs(new Tree().text('/init', 'first stage', origin), rootFile(root));
 }
 
+/** Makes an image whose EFI file was built with these modules, or with none. */
+const imageWith = (modules: string | undefined): Promise<string> =>
+  imageOf(modules === undefined ? {} : { '.modules': sha256(modules) });
+
+const refusal = (target: string, why: string): string =>
+  `KIOS_MEDIUM_ENCRYPT: have ${target} encrypt its data: ${why}`;
+
+describe('encryption', LONG, () => {
+  it('is asked of a system that brings its signature, and of no words for the kernel', async () => {
+    const target = await imageOf({ '.pcrsig': '{}' });
+    await kios({ target, encrypt: true });
+    expect(await kios({ target, show: true })).toMatch(/kios\/encrypt +\d+ +an encrypted data/);
+    expect(await failure({ target, kernelArguments: ['mitigations=off'] })).toBe(
+      refusal(target, 'a TPM opens no partition where words for the kernel are added'),
+    );
+    await kios({ target, kernelArguments: ['kios.console=all'] });
+  });
+
+  it('is refused where words for the kernel are, or come with it', async () => {
+    const target = await imageOf({ '.pcrsig': '{}' });
+    const why = refusal(target, 'a TPM opens no partition where words for the kernel are added');
+    const kernelArguments = ['mitigations=off'];
+    expect(await failure({ target, encrypt: true, kernelArguments })).toBe(why);
+    await kios({ target, kernelArguments });
+    expect(await failure({ target, encrypt: true })).toBe(why);
+    await kios({ target, encrypt: true, kernelArguments: [''] });
+  });
+
+  it('is refused of a system without a signature, and of a board', async () => {
+    const target = await imageOf({});
+    expect(await failure({ target, encrypt: true })).toBe(
+      refusal(target, 'its system was built without --pcr-key'),
+    );
+    await becomeBoard('console=tty0');
+    expect(await failure({ encrypt: true })).toBe(refusal(image, 'its machine has no TPM'));
+    expect(await list()).not.toContain('::/kios/encrypt');
+  });
+});
+
 describe('modules.erofs', LONG, () => {
+  it('of an update lies beside its system, and the one in the folder kios is not its own', async () => {
+    const target = await imageWith('all modules');
+    const modules = await input('modules.erofs', 'all modules');
+    await kios({ target, modules });
+    await using partition = await Partition.open(target, tools);
+    const system = await partition.read('EFI/kios/0001.efi');
+    await partition.write('EFI/kios/0002.efi', system);
+    await partition.write('EFI/kios/0002.mod', Buffer.from('others'));
+    await partition.write('loader/entries/kios-0002.conf', Buffer.from(entryText(2, '2')));
+    expect(await kios({ target, show: true })).toMatch(
+      /kios\/modules\.erofs +11 +all modules of the system that was flashed/,
+    );
+    expect(await failure({ target, modules })).toBe(
+      `KIOS_MEDIUM_FILE: use ${modules} on this medium: its system has EFI/kios/0002.mod`,
+    );
+  });
+
   it('of a board is that of the system which starts next', async () => {
     await becomeBoard(
       'console=tty0',

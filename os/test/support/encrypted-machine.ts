@@ -7,6 +7,7 @@ import { describe } from '@kios/errors';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { type BootedNode, powerOn } from '../../src/lab/boot.ts';
 import { labMachine } from '../../src/lab/node.ts';
+import { MILESTONES } from '../../src/lab/phases.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
 import { EmulatedTpm, tpmFlags, type TpmModel } from '../../src/lab/qemu/tpm.ts';
@@ -17,6 +18,7 @@ import { silent } from '../../src/workstation/progress.ts';
 const DISK_BYTES = 4 * 2 ** 30;
 /** Firmware and the stub hash the system, with Secure Boot after it has taken keys and started anew. */
 const BOOT_MS = 12 * 60_000;
+const TRIES = 2;
 
 /** What a machine came to until its state was there, with no hand on it. */
 export interface Opened {
@@ -36,6 +38,20 @@ export interface PowerOn {
   readonly toEnd?: boolean;
   /** Ports of the workstation's 127.0.0.1 that the machine may reach. */
   readonly workstationPorts?: readonly number[];
+}
+
+/**
+ * Waits for the machine's kernel, and says whether it has found its timer. An emulator beside others loses that now and
+ * then, and without words by SMBIOS the kernel cannot be told to leave the check out.
+ */
+async function hasTimer({ console }: BootedNode, isLast: boolean): Promise<boolean> {
+  try {
+    await console.expect('a kernel', MILESTONES.kernel.reachedBy, BOOT_MS);
+    return true;
+  } catch (error) {
+    if (isLast || !/IO-APIC/.test(describe(error))) throw error;
+    return false;
+  }
 }
 
 /** A machine with a TPM, whose medium may ask for an encrypted data partition. */
@@ -76,20 +92,8 @@ export class EncryptedMachine implements AsyncDisposable {
     return this.#machine.file('disk');
   }
 
-  /**
-   * Powers the machine on until init has state, and off. Without words the kernel cannot be told to leave out the check
-   * of its timer, on which an emulator beside others fails now and then: the second try counts.
-   */
-  async start(options: PowerOn): Promise<Opened> {
-    try {
-      return await this.#start(options);
-    } catch (error) {
-      if (!/IO-APIC/.test(describe(error))) throw error;
-      return this.#start(options);
-    }
-  }
-
-  async #start({ toEnd = false, ...options }: PowerOn): Promise<Opened> {
+  /** Powers the machine on until init has state, and off. */
+  async start({ toEnd = false, ...options }: PowerOn): Promise<Opened> {
     const last = toEnd ? ['boot.done'] : ['data.mounted', 'data.ram'];
     return this.during(options, async ({ console }) => {
       await console.expect('the state', ({ ev }) => last.includes(ev), BOOT_MS);
@@ -102,10 +106,18 @@ export class EncryptedMachine implements AsyncDisposable {
 
   /** Powers the machine on, and off when the work is done. */
   async during<T>(
-    { tpm, words = [], workstationPorts = [], ...options }: Omit<PowerOn, 'toEnd'>,
+    options: Omit<PowerOn, 'toEnd'>,
     work: (node: BootedNode) => Promise<T>,
   ): Promise<T> {
-    await using chip = tpm === undefined ? undefined : await EmulatedTpm.start(this.#tpm);
+    for (let tries = TRIES; ; tries -= 1) {
+      await using running = await this.#powerOn(options);
+      if (await hasTimer(running.node, tries === 1)) return await work(running.node);
+    }
+  }
+
+  async #powerOn({ tpm, words = [], workstationPorts = [], ...options }: Omit<PowerOn, 'toEnd'>) {
+    await using undo = new AsyncDisposableStack();
+    const chip = tpm === undefined ? undefined : undo.use(await EmulatedTpm.start(this.#tpm));
     const node = await powerOn(this.#machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
@@ -115,11 +127,9 @@ export class EncryptedMachine implements AsyncDisposable {
       words,
       ...options,
     });
-    try {
-      return await work(node);
-    } finally {
-      node.console[Symbol.dispose]();
-      await this.#machine.stop();
-    }
+    undo.defer(() => this.#machine.stop());
+    undo.defer(() => node.console[Symbol.dispose]());
+    const off = undo.move();
+    return { node, [Symbol.asyncDispose]: () => off.disposeAsync() };
   }
 }

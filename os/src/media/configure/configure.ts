@@ -10,6 +10,7 @@ import { ensurePackages } from '../../workstation/packages.ts';
 import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT, IMAGES } from './boot-folder.ts';
+import { refuseUnencryptable } from './encryption.ts';
 import { ownModules } from './modules.ts';
 import { type CopiedPartition, Partition } from './partition.ts';
 import { type Change, type FileContent, planChanges } from './plan.ts';
@@ -115,6 +116,7 @@ async function configurePartition(
   };
   const wanted = await readWanted(options.wanted, medium, progress);
   const changes = planChanges(wanted, present);
+  await refuseUnencryptable(partition, changes, present);
   if (changes.length > 0) {
     const files = changes.length === 1 ? '1 file' : `${changes.length} files`;
     const title = `write ${files} to ${partition.file}`;

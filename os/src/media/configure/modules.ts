@@ -3,14 +3,19 @@ import path from 'node:path';
 
 import { readSections } from '../../build/formats/uki.ts';
 import { findBoardStart, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
+import { modulesBeside } from '../../build/image/boot-slots.ts';
 import { splitInitramfs } from '../../build/image/initramfs.ts';
-import { MODULES_SECTION } from '../../build/image/modules-image.ts';
+import { MODULES_IMAGE, MODULES_SECTION } from '../../build/image/modules-image.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import type { Partition } from './partition.ts';
 
-/** The SHA-256 of the modules.erofs that a system takes, or why it takes none. */
+/**
+ * The SHA-256 of the modules.erofs in the folder `kios` that a system takes, or why it takes none. One that an update
+ * has brought has a file of its own beside it.
+ */
 export type OwnModules =
-  | { readonly sha256: string; readonly why?: never }
+  | { readonly sha256: string }
+  | { readonly beside: string }
   | { readonly why: string };
 
 /** The same digest in the root, which is what init reads. */
@@ -42,18 +47,24 @@ export async function ownModules(
   tools: Toolroot,
 ): Promise<OwnModules> {
   const efi = findBootFile(present)?.file;
-  if (efi !== undefined) return ofEfi(await partition.read(efi));
+  if (efi !== undefined) {
+    const beside = modulesBeside(present, efi);
+    return beside === undefined ? ofEfi(await partition.read(efi)) : { beside };
+  }
   const config = present.includes(PI_FILES.config)
     ? (await partition.read(PI_FILES.config)).toString('latin1')
     : '';
   const start = findBoardStart(present, config);
   if (start === undefined) return NOTHING;
+  const beside = `${start.prefix}${MODULES_IMAGE}`;
+  if (start.prefix !== '' && present.includes(beside)) return { beside };
   const initramfs = await partition.read(`${start.prefix}${PI_FILES.initramfs}`);
   return ofRoot(splitInitramfs(initramfs).root, partition.dir, tools);
 }
 
 /** Returns why a node refuses a file with this SHA-256 as its modules.erofs; undefined when it does not. */
 export function foreignModules(sha256: string, own: OwnModules): string | undefined {
-  if (own.why !== undefined) return own.why;
+  if ('why' in own) return own.why;
+  if ('beside' in own) return `its system has ${own.beside}`;
   return sha256 === own.sha256 ? undefined : 'its system is of another build';
 }

@@ -110,3 +110,13 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });
   return changes;
 }
+
+/** Says whether a medium has a file after the changes. */
+export function isThereAfter(
+  changes: readonly Change[],
+  present: readonly string[],
+  name: string,
+): boolean {
+  const change = changes.find((each) => each.name === name);
+  return change === undefined ? present.includes(name) : change.content !== undefined;
+}

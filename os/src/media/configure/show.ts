@@ -131,7 +131,9 @@ async function describeModules(
 ): Promise<string> {
   // The digest first: reading the system replaces the copy of the modules.
   const sha256 = await fileSha256(file);
-  const fault = foreignModules(sha256, await ownModules());
+  const own = await ownModules();
+  if ('beside' in own) return 'all modules of the system that was flashed';
+  const fault = foreignModules(sha256, own);
   return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
 }
 

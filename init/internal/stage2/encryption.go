@@ -136,6 +136,7 @@ func (h *host) unlock(partition string, device io.ReaderAt, m encrypted.Machine)
 	if err != nil {
 		var locked *encrypted.Locked
 		errors.As(err, &locked) // it is always one
+		h.versions.start.Closed = errors.Is(locked.Why, tpm.ErrSystem)
 		h.log.Error("data.failed", "device", partition, "cause", h.lasting(encrypted.Explain(partition, locked.Why)))
 		if locked.Key != nil {
 			h.log.Error("data.key", "device", partition, "cause", h.lasting(encrypted.ExplainKey(partition, locked.Key)))

@@ -29,6 +29,14 @@ func (honest) Seal(secret []byte, _ *rsa.PublicKey, keyID string) (tpm.Sealed, e
 
 func (honest) Unseal(sealed tpm.Sealed, _ tpm.Signed) ([]byte, error) { return sealed.Private, nil }
 
+// refusing is one that keeps it to itself.
+type refusing struct {
+	honest
+	why error
+}
+
+func (r refusing) Unseal(tpm.Sealed, tpm.Signed) ([]byte, error) { return nil, r.why }
+
 // partition writes a device that has this at these places.
 func partition(t *testing.T, parts map[int64]string) string {
 	t.Helper()
@@ -129,6 +137,26 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 	}
 }
 
+func TestAVolumeThatAnotherSystemInPCR11KeepsClosedIsNoted(t *testing.T) {
+	for _, c := range []struct {
+		why    error
+		closed bool
+	}{{tpm.ErrSystem, true}, {tpm.ErrWords, false}, {tpm.ErrOther, false}, {tpm.ErrKey, false}} {
+		device := partition(t, nil)
+		volumeOn(t, device)
+		file, err := os.Open(device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, _, _ := living(t)
+		h.faults, h.versions = repeat.New(), &versions{}
+		if content := h.unlock(device, file, encrypted.Machine{TPM: refusing{why: c.why}}); content != "" || h.versions.start.Closed != c.closed {
+			t.Errorf("%v: %q, closed %v", c.why, content, h.versions.start.Closed)
+		}
+		file.Close()
+	}
+}
+
 // noModules loads modules where the kernel has everything built in.
 func noModules(t *testing.T) *modules.Loader {
 	t.Helper()
@@ -147,7 +175,7 @@ func openWith(t *testing.T, device string, a asked) (content, said string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{log: log, asked: a, faults: repeat.New(), modules: noModules(t)}
+	h := &host{log: log, asked: a, faults: repeat.New(), modules: noModules(t), versions: &versions{}}
 	content = h.openData(device)
 	log.Flush(time.Second)
 	return content, console.String()

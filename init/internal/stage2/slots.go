@@ -3,6 +3,7 @@ package stage2
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"kios.dev/init/internal/efivar"
 	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/slots"
@@ -181,6 +183,12 @@ func (h *host) follow(decision slots.Decision, failed *fault.Error) (trial, back
 		return v.start.Counted, true
 	}
 	h.tellDecision(decision)
+	if decision.Reboot && failed == nil {
+		newer := decision.Failed.Generation
+		h.log.Error("slots.returned", "generation", newer, "cause", fault.New(fault.CryptSystem, "open the data partition after generation "+strconv.Itoa(newer),
+			"The machine reboots once, and starts the older version alone.", errors.New("the newer version was measured, too (PCR 11), and then returned")))
+		h.commands <- hostapi.Reboot
+	}
 	return decision.Trial, len(decision.Good) > 0 && (failed == nil || v.start.Counted)
 }
 

@@ -13,6 +13,7 @@ import (
 	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/gpt"
+	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/slots"
 )
@@ -261,6 +262,36 @@ func TestATrialThatNobodyCanCountIsNotEndedByAReboot(t *testing.T) {
 			t.Errorf("%s: trial %v, back %v, %+v", c.name, trial, back, s)
 		}
 		if text := said(); strings.Contains(text, "slots.failed") != (c.code != "") || !strings.Contains(text, c.code) {
+			t.Errorf("%s: %s", c.name, text)
+		}
+	}
+}
+
+func TestAPartitionThatTheNewerSystemKeepsClosedIsOpenAfterOneReboot(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		closed, frozen bool
+		entries        []string
+		reboots        int
+	}{
+		{"it is open", false, false, []string{"kios-0001.conf", "kios-0002.conf"}, 0},
+		{"it is closed", true, false, []string{"kios-0001.conf", "kios-0002+0-0.conf"}, 1},
+		{"it is closed, and nothing can be written", true, true, []string{"kios-0001.conf", "kios-0002.conf"}, 0},
+	} {
+		h, _, said := versioned(t, startOf("0001.efi", "kios-0002.conf", ""), "kios-0001.conf", "kios-0002.conf")
+		h.commands = make(chan hostapi.Command, 2)
+		h.versions.start.Closed = c.closed
+		medium := h.versions.volume.(folderVolume)
+		if c.frozen {
+			h.versions.volume = frozenVolume{medium}
+		}
+		if trial, _ := h.follow(h.readMedium()); trial || len(h.commands) != c.reboots {
+			t.Errorf("%s: trial %v, %d commands", c.name, trial, len(h.commands))
+		}
+		if got := medium.entries(t); !slices.Equal(got, c.entries) {
+			t.Errorf("%s: %q", c.name, got)
+		}
+		if text := said(); strings.Contains(text, `"ev":"slots.returned","generation":2,"code":"KIOS_INIT_CRYPT_SYSTEM"`) != (c.reboots > 0) {
 			t.Errorf("%s: %s", c.name, text)
 		}
 	}

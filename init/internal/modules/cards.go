@@ -16,18 +16,18 @@ const CardsTable = "/lib/kios/network-table"
 // Cards loads the drivers of network cards.
 type Cards struct {
 	*Loader
+	source   string // file of the table
 	settings string // folder of the module loader's settings
 	words    []string
 	inserted int
 }
 
-// OpenCards reads the table of the drivers of network cards. Settings is the folder of the module loader's settings,
-// and words are those of the kernel command line.
-func OpenCards(table, dir, settings string, words []string) (*Cards, error) {
-	loader, err := Open(table, dir)
-	c := &Cards{Loader: loader, settings: settings, words: words}
+// NewCards names the table of the drivers of network cards. Settings is the folder of the module loader's settings, and
+// words are those of the kernel command line.
+func NewCards(table, dir, settings string, words []string) *Cards {
+	c := &Cards{Loader: newLoader(dir), source: table, settings: settings, words: words}
 	c.insert = c.counting(Insert)
-	return c, err
+	return c
 }
 
 // counting counts what is inserted. A file that is not there is one of modules.erofs, which the machine does not have.
@@ -45,10 +45,14 @@ func (c *Cards) counting(insert func(path string) error) func(path string) error
 }
 
 // Load loads the drivers of the cards that are there, unless a card has one already, and returns the number of files.
-// It leaves the cards to the module loader where a person has set anything about modules: only that one reads it.
+// It leaves the cards to the module loader where a person has set anything about modules: only that one reads it. The
+// table comes last: it is long, and most machines do not need it.
 func (c *Cards) Load() (files int, err error) {
-	if hasCard(c.sys) || holdsFile(c.settings) || c.areNamed() {
+	if hasCard(c.sys) || holdsFile(c.settings) {
 		return 0, nil
+	}
+	if err := c.read(c.source); err != nil || c.areNamed() {
+		return 0, err
 	}
 	err = c.LoadDevices()
 	return c.inserted, err

@@ -33,10 +33,7 @@ func machineWithCards(t *testing.T, modaliases []string, links ...string) *Cards
 			write("sys/class/net/"+link+"/device/vendor", "")
 		}
 	}
-	cards, err := OpenCards(dir+"/table", "/m", dir+"/settings", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cards := NewCards(dir+"/table", "/m", dir+"/settings", nil)
 	cards.sys = dir + "/sys"
 	return cards
 }
@@ -92,6 +89,28 @@ func TestCardsAreLeftToTheModuleLoader(t *testing.T) {
 		inserted := record(c, nil)
 		if files, err := c.Load(); err != nil || files != 0 || len(*inserted) != 0 {
 			t.Errorf("%s: %d files, inserted %v: %v", name, files, *inserted, err)
+		}
+	}
+}
+
+func TestTheTableIsReadOnlyWhereInitMayLoad(t *testing.T) {
+	for name, c := range map[string]struct {
+		links, settings []string
+		read            bool
+	}{
+		"no card works": {[]string{"-lo"}, nil, true},
+		"a card works":  {[]string{"-lo", "eth0"}, nil, false},
+		"with settings": {[]string{"-lo"}, []string{"a.conf"}, false},
+	} {
+		cards := machineWithCards(t, nil, c.links...)
+		cards.source = t.TempDir() // reading it fails
+		for _, file := range c.settings {
+			if err := errors.Join(os.MkdirAll(cards.settings, 0o755), os.WriteFile(filepath.Join(cards.settings, file), nil, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := cards.Load(); c.read != (err != nil) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

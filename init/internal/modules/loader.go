@@ -31,18 +31,26 @@ type attempt struct {
 
 // Open reads the table. Without one the kernel has everything built in.
 func Open(tablePath, dir string) (*Loader, error) {
-	l := &Loader{dir: dir, sys: "/sys", insert: Insert, files: map[string]*attempt{}}
+	l := newLoader(dir)
+	return l, l.read(tablePath)
+}
+
+func newLoader(dir string) *Loader {
+	return &Loader{dir: dir, sys: "/sys", insert: Insert, files: map[string]*attempt{}}
+}
+
+func (l *Loader) read(tablePath string) error {
 	text, err := os.ReadFile(tablePath)
 	if errors.Is(err, os.ErrNotExist) {
-		return l, nil
+		return nil
 	}
 	if err == nil {
 		l.table, err = Parse(string(text))
 	}
 	if err != nil {
-		return l, fmt.Errorf("read %s: %w", tablePath, err)
+		return fmt.Errorf("read %s: %w", tablePath, err)
 	}
-	return l, nil
+	return nil
 }
 
 // NameOf returns the kernel's name of the module in a file.

@@ -20,6 +20,8 @@ type Start struct {
 	Counted bool   // the loader counted this start: the running generation is on trial
 	Board   string // the board whose own loader started it, or ""
 	chosen  int    // generation that the loader chose; another one than Running when that could not be loaded
+	// Closed says that the TPM keeps the data partition closed, because PCR 11 has more than the running generation.
+	Closed bool
 }
 
 // Of returns what the variables say. The file that runs is the stub's word: the guard may have started another one than
@@ -111,6 +113,8 @@ type Decision struct {
 	Failed *Failure
 	Repair []Step // to take now, in order
 	Bless  []Step // to take when the running generation has proved good; nil when it is not on trial
+	// Reboot says that the next start is of the running generation alone, once Repair is done, and opens the partition.
+	Reboot bool
 }
 
 // Decide returns what is to be done and told at a start.
@@ -191,7 +195,7 @@ func (d *Decision) judgeRunning(s Start, entries []Entry) {
 
 // judgeNewer tells of the newest generation above the running one. It is there because it did not start, or did not
 // stay: nobody stages a generation while another one is on trial. A trial that has ended is not begun again by a later
-// start.
+// start. A good one loses its starts only where it keeps the data partition closed.
 func (d *Decision) judgeNewer(s Start, entries []Entry, images []int) {
 	newest := 0
 	for _, e := range entries {
@@ -200,17 +204,29 @@ func (d *Decision) judgeNewer(s Start, entries []Entry, images []int) {
 	if newest <= s.Running {
 		return
 	}
-	_, counted, isPlain, isCounted := find(entries, newest)
+	plain, counted, isPlain, isCounted := find(entries, newest)
 	d.Failed = &Failure{newest, whyNot(s, newest, counted, slices.Contains(images, newest), isCounted && !isPlain && counted.Left == 0)}
-	if isCounted && !isPlain && counted.Left > 0 {
+	returned := s.Closed && s.chosen == newest // it was measured, and the guard started the running one after it
+	switch {
+	case isCounted && !isPlain && counted.Left > 0:
 		d.Repair = append(d.Repair, Step{Kind: Rename, From: counted, To: counted.Spent()})
+	case isPlain && returned:
+		if isCounted {
+			d.Repair = append(d.Repair, Step{Kind: Drop, From: counted, To: plain})
+		}
+		d.Repair = append(d.Repair, Step{Kind: Rename, From: plain, To: plain.Spent()})
+	default:
+		return
 	}
+	d.Reboot = returned
 }
 
 func whyNot(s Start, generation int, counted Entry, there, spent bool) string {
 	switch {
 	case !there:
 		return fmt.Sprintf("its file %s/%s is missing", ImagesDir, ImageName(generation))
+	case spent && counted.Done == 0:
+		return "it was good, and could not be started any more"
 	case spent:
 		return fmt.Sprintf("none of its %d starts came to a healthy node", counted.Done)
 	case s.chosen == generation:

@@ -134,6 +134,44 @@ func TestADecisionFollowsFromTheNames(t *testing.T) {
 	}
 }
 
+// The guard started the running generation in the power-on in which another one was measured.
+func TestANewerGenerationThatKeepsThePartitionClosedIsPassedOverAfterOneReboot(t *testing.T) {
+	closed := Start{Running: 1, chosen: 2, Closed: true}
+	for _, c := range []struct {
+		name   string
+		start  Start
+		names  []string
+		repair []string
+		reboot bool
+		why    string // of the next start
+	}{
+		{"good", closed, []string{"kios-0001.conf", "kios-0002.conf"},
+			[]string{"rename kios-0002.conf kios-0002+0-0.conf"}, true, "it was good, and could not be started any more"},
+		{"on trial", closed, []string{"kios-0001.conf", "kios-0002+2-1.conf"},
+			[]string{"rename kios-0002+2-1.conf kios-0002+0-3.conf"}, true, "none of its 3 starts came to a healthy node"},
+		{"both", closed, []string{"kios-0001.conf", "kios-0002.conf", "kios-0002+2-1.conf"},
+			[]string{"drop kios-0002+2-1.conf kios-0002.conf", "rename kios-0002.conf kios-0002+0-0.conf"}, true, "it was good, and could not be started any more"},
+		{"nothing is left to spend", closed, []string{"kios-0001.conf", "kios-0002+0-3.conf"}, nil, false, "none of its 3 starts came to a healthy node"},
+		{"the partition is open", fell, []string{"kios-0001.conf", "kios-0002.conf"}, nil, false, "the firmware could not start its file EFI/kios/0002.efi"},
+		{"the loader chose the running one", Start{Running: 1, chosen: 1, Closed: true}, []string{"kios-0001.conf", "kios-0002+0-0.conf"}, nil, false,
+			"it was good, and could not be started any more"},
+	} {
+		m := medium(c.names...)
+		d := Decide(c.start, m)
+		if got := steps(d.Repair); !slices.Equal(got, c.repair) || d.Reboot != c.reboot {
+			t.Errorf("%s: repairs %q, reboot %v", c.name, got, d.Reboot)
+		}
+		for _, s := range d.Repair {
+			m = take(t, m, s)
+		}
+		runs, m := next(m, 2)
+		runs.Closed = runs.chosen != runs.Running && c.start.Closed
+		if d := Decide(runs, m); d.Reboot || d.Trial || d.Failed == nil || d.Failed.Why != c.why || runs.Closed {
+			t.Errorf("%s: then %+v, %+v", c.name, runs, d)
+		}
+	}
+}
+
 // take does a step as package esp does.
 func take(t *testing.T, m Medium, s Step) Medium {
 	entries := slices.DeleteFunc(slices.Clone(m.Entries), func(e Entry) bool { return e == s.From })

@@ -38,11 +38,15 @@ const (
 // asked is what people have put on the medium for an encrypted data partition.
 type asked struct {
 	encrypt  bool
+	unread   error // why nobody knows whether they ask for it, or nil
 	recovery string
 }
 
 func readAsked(folder string) (a asked) {
-	a.encrypt = plainfile.Check(folder, encrypted.AskFile) == nil
+	err := plainfile.Check(folder, encrypted.AskFile)
+	if a.encrypt = err == nil; !errors.Is(err, os.ErrNotExist) {
+		a.unread = err
+	}
 	if text, err := plainfile.Read(folder, encrypted.KeyFile, maxRecovery); err == nil {
 		a.recovery = string(text)
 	}
@@ -74,7 +78,7 @@ func (h *host) openData(partition string) (content string) {
 		}
 	}
 	switch {
-	case !h.asked.encrypt:
+	case !h.asked.encrypt && (h.asked.unread == nil || !untouched):
 		return partition
 	case !untouched:
 		h.log.Warn("data.plain", "device", partition, "cause", fault.New(fault.CryptPlain, "encrypt "+partition,
@@ -82,7 +86,11 @@ func (h *host) openData(partition string) (content string) {
 			errors.New("it was used without encryption before")))
 		return partition
 	}
-	content, err = h.encrypt(partition, m)
+	if h.asked.unread != nil {
+		err = fmt.Errorf("nobody knows whether the medium asks for it: %w", h.asked.unread)
+	} else {
+		content, err = h.encrypt(partition, m)
+	}
 	if err != nil {
 		h.log.Error("data.failed", "device", partition, "cause", h.lasting(fault.New(fault.CryptMake, "encrypt "+partition,
 			"Its content is not used, and the node runs from RAM. Remove the cause and reboot, or remove kios/"+encrypted.AskFile+" from the medium to do without encryption.", err)))
@@ -128,6 +136,7 @@ func (h *host) unlock(partition string, device io.ReaderAt, m encrypted.Machine)
 	if err != nil {
 		var locked *encrypted.Locked
 		errors.As(err, &locked) // it is always one
+		h.versions.start.Closed = errors.Is(locked.Why, tpm.ErrSystem)
 		h.log.Error("data.failed", "device", partition, "cause", h.lasting(encrypted.Explain(partition, locked.Why)))
 		if locked.Key != nil {
 			h.log.Error("data.key", "device", partition, "cause", h.lasting(encrypted.ExplainKey(partition, locked.Key)))

@@ -3,11 +3,14 @@ package stage2
 import (
 	"bytes"
 	"crypto/rsa"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/encrypted"
 	"kios.dev/init/internal/eventlog"
@@ -25,6 +28,14 @@ func (honest) Seal(secret []byte, _ *rsa.PublicKey, keyID string) (tpm.Sealed, e
 }
 
 func (honest) Unseal(sealed tpm.Sealed, _ tpm.Signed) ([]byte, error) { return sealed.Private, nil }
+
+// refusing is one that keeps it to itself.
+type refusing struct {
+	honest
+	why error
+}
+
+func (r refusing) Unseal(tpm.Sealed, tpm.Signed) ([]byte, error) { return nil, r.why }
 
 // partition writes a device that has this at these places.
 func partition(t *testing.T, parts map[int64]string) string {
@@ -88,6 +99,10 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 		"used, encryption asked":               {used, false, asked{encrypt: true}, true, fault.CryptPlain},
 		"no file system, encryption asked":     {nil, false, asked{encrypt: true}, true, fault.CryptPlain},
 		"untouched, encryption asked":          {untouched, false, asked{encrypt: true}, false, fault.CryptMake},
+		"untouched, an unreadable medium":      {untouched, false, asked{unread: unix.EIO}, false, fault.CryptMake},
+		"used, an unreadable medium":           {used, false, asked{unread: unix.EIO}, true, ""},
+		"no file system, an unreadable medium": {nil, false, asked{unread: unix.EIO}, true, ""},
+		"a volume, an unreadable medium":       {nil, true, asked{unread: unix.EIO}, false, fault.CryptSystem},
 		"a volume":                             {nil, true, asked{}, false, fault.CryptSystem},
 		"a volume, encryption asked":           {nil, true, asked{encrypt: true}, false, fault.CryptSystem},
 		"a volume and a wrong key":             {nil, true, asked{recovery: "00000-00000-00000-00000-00000-00000-00000-00000"}, false, fault.CryptKey},
@@ -122,6 +137,36 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 	}
 }
 
+func TestAVolumeThatAnotherSystemInPCR11KeepsClosedIsNoted(t *testing.T) {
+	for _, c := range []struct {
+		why    error
+		closed bool
+	}{{tpm.ErrSystem, true}, {tpm.ErrWords, false}, {tpm.ErrOther, false}, {tpm.ErrKey, false}} {
+		device := partition(t, nil)
+		volumeOn(t, device)
+		file, err := os.Open(device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, _, _ := living(t)
+		h.faults, h.versions = repeat.New(), &versions{}
+		if content := h.unlock(device, file, encrypted.Machine{TPM: refusing{why: c.why}}); content != "" || h.versions.start.Closed != c.closed {
+			t.Errorf("%v: %q, closed %v", c.why, content, h.versions.start.Closed)
+		}
+		file.Close()
+	}
+}
+
+// noModules loads modules where the kernel has everything built in.
+func noModules(t *testing.T) *modules.Loader {
+	t.Helper()
+	builtIn, err := modules.Open("/no/such/table", "/no/such/folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return builtIn
+}
+
 // openWith opens a partition on a machine whose system nobody has signed.
 func openWith(t *testing.T, device string, a asked) (content, said string) {
 	t.Helper()
@@ -130,11 +175,7 @@ func openWith(t *testing.T, device string, a asked) (content, said string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builtIn, err := modules.Open("/no/such/table", "/no/such/folder")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &host{log: log, asked: a, faults: repeat.New(), modules: builtIn}
+	h := &host{log: log, asked: a, faults: repeat.New(), modules: noModules(t), versions: &versions{}}
 	content = h.openData(device)
 	log.Flush(time.Second)
 	return content, console.String()
@@ -150,7 +191,7 @@ func TestWhatPeopleAskForIsReadAndTheirKeyIsTakenOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a := readAsked(folder); a != (asked{true, "key\n"}) {
+	if a := readAsked(folder); a != (asked{encrypt: true, recovery: "key\n"}) {
 		t.Errorf("%+v", a)
 	}
 	second := filepath.Join(t.TempDir(), "second") // what the medium's blocks have afterwards
@@ -168,6 +209,24 @@ func TestWhatPeopleAskForIsReadAndTheirKeyIsTakenOff(t *testing.T) {
 	}
 	if err := wipe(folder, encrypted.KeyFile); !os.IsNotExist(err) {
 		t.Error(err)
+	}
+}
+
+func TestAMediumThatCannotBeReadIsNoMediumThatDoesNotAsk(t *testing.T) {
+	loop := t.TempDir()
+	if err := os.Symlink(encrypted.AskFile, filepath.Join(loop, encrypted.AskFile)); err != nil {
+		t.Fatal(err)
+	}
+	if a := readAsked(loop); a.encrypt || !errors.Is(a.unread, unix.ELOOP) {
+		t.Errorf("a file that cannot be opened: %+v", a)
+	}
+	defer os.Remove(runDir) // a mount point is made there
+	for device, unread := range map[string]bool{"": false, "/dev/null": true} {
+		h, _, _ := living(t)
+		h.modules = noModules(t)
+		if h.takeArguments(device) || (h.asked.unread != nil) != unread {
+			t.Errorf("%q: %+v", device, h.asked)
+		}
 	}
 }
 

@@ -38,11 +38,7 @@ func modulesFiles(top string, start slots.Start) []modulesFile {
 // is to be up when the first pod asks for an address.
 func (h *host) loadNetworkCards() {
 	started := time.Now()
-	cards, err := modules.OpenCards(modules.CardsTable, modules.Dir(), moduleSettings, strings.Fields(readLine("/proc/cmdline")))
-	var files int
-	if err == nil {
-		files, err = cards.Load()
-	}
+	files, err := modules.NewCards(modules.CardsTable, modules.Dir(), moduleSettings, strings.Fields(readLine("/proc/cmdline"))).Load()
 	if err != nil {
 		h.log.Warn("modules.failed", "cause", fault.New(fault.Module, "load drivers of network cards", "See what the module loader says of them: it tries again.", err))
 	}

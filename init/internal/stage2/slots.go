@@ -3,6 +3,7 @@ package stage2
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"kios.dev/init/internal/efivar"
 	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/slots"
@@ -88,14 +90,18 @@ func (h *host) goBack(device string) {
 	if device == "" || h.versions.start.Board == "" {
 		return
 	}
+	h.versions.volume = esp.New(device, h.modules.LoadFS)
+	h.nameGood()
+}
+
+// nameGood names the good system as the next one. Where it cannot, this start is none that ends by going back.
+func (h *host) nameGood() {
 	v := h.versions
-	v.volume = esp.New(device, h.modules.LoadFS)
-	decision, err := h.readMedium()
-	if err != nil {
-		h.log.Error("slots.failed", "cause", fault.New(fault.SlotsMedium, "read which system starts next", slotsRemedy, err))
-		return
-	}
-	if decision.Trial {
+	decision, failed := h.readMedium()
+	switch {
+	case failed != nil:
+		h.log.Error("slots.failed", "cause", failed)
+	case decision.Trial:
 		v.start = v.start.OnTrial()
 		h.limitBootOnTrial()
 	}
@@ -155,22 +161,35 @@ func (h *host) keepVersions() {
 		h.tellVersions(slots.Unmanaged(h.release.Version, v.start.Reason))
 		return
 	}
-	decision, err := h.readMedium()
+	decision, failed := h.readMedium()
 	close(v.known) // an agent changes the entries only after init has
 	if !v.judge() {
 		return // the machine reboots
 	}
-	if err != nil {
-		failed := fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
+	if trial, back := h.follow(decision, failed); trial {
+		h.judgeTrial(back)
+	}
+}
+
+// follow tells what was found, and returns whether this start is a trial, and whether a reboot goes back from it: if
+// nobody has counted this start, and init cannot either, each next one is of the same version.
+func (h *host) follow(decision slots.Decision, failed *fault.Error) (trial, back bool) {
+	v := h.versions
+	if failed != nil {
 		h.log.Error("slots.failed", "cause", failed)
+	}
+	if failed != nil && failed.Code != fault.SlotsEntries {
 		h.tellVersions(v.start.Unreadable(h.release.Version, failed.Error()))
-		decision.Trial = v.start.Counted
-	} else {
-		h.tellDecision(decision)
+		return v.start.Counted, true
 	}
-	if decision.Trial {
-		h.judgeTrial(err != nil || len(decision.Good) > 0)
+	h.tellDecision(decision)
+	if decision.Reboot && failed == nil {
+		newer := decision.Failed.Generation
+		h.log.Error("slots.returned", "generation", newer, "cause", fault.New(fault.CryptSystem, "open the data partition after generation "+strconv.Itoa(newer),
+			"The machine reboots once, and starts the older version alone.", errors.New("the newer version was measured, too (PCR 11), and then returned")))
+		h.commands <- hostapi.Reboot
 	}
+	return decision.Trial, len(decision.Good) > 0 && (failed == nil || v.start.Counted)
 }
 
 // findVolume finds the partition booted from, also on a disk that came late.
@@ -214,24 +233,29 @@ func (v *versions) read(top string) (slots.Medium, error) {
 	return esp.Read(top)
 }
 
-// readMedium reads the partition, and takes the steps that are due. Without one nothing is written.
-func (h *host) readMedium() (decision slots.Decision, err error) {
+// readMedium reads the partition, and takes the steps that are due. Without one nothing is written. If the steps fail,
+// the fault is SlotsEntries, and the decision holds.
+func (h *host) readMedium() (decision slots.Decision, failed *fault.Error) {
 	v := h.versions
-	if v.unusable != nil {
-		return decision, v.unusable
+	err := v.unusable
+	if err == nil {
+		err = v.volume.Look(func(top string) error {
+			medium, err := v.read(top)
+			decision = slots.Decide(v.start, medium)
+			return err
+		})
 	}
-	decide := func(top string) error {
-		medium, err := v.read(top)
-		decision = slots.Decide(v.start, medium)
-		return err
+	if err != nil {
+		return decision, fault.New(fault.SlotsMedium, "read the versions of the system", slotsRemedy, err)
 	}
-	if err = v.volume.Look(decide); err != nil || len(decision.Repair) == 0 {
-		return decision, err
+	if len(decision.Repair) == 0 {
+		return decision, nil
 	}
-	return decision, h.onPartition(func(top string) error {
-		h.takeSteps(top, decision.Repair)
-		return nil
-	})
+	if err := h.onPartition(func(top string) error { return h.takeSteps(top, decision.Repair) }); err != nil {
+		return decision, fault.New(fault.SlotsEntries, "mend what says which system starts",
+			"Init tries again at the next start. If it happens again, flash the medium again.", err)
+	}
+	return decision, nil
 }
 
 // onPartition lets a function change the partition. What was changed is on the medium also where somebody else keeps
@@ -249,13 +273,11 @@ func (h *host) onPartition(change func(top string) error) error {
 	return err
 }
 
-// takeSteps mends what says which system starts. What fails is told, and the others are not taken: they build on it.
-func (h *host) takeSteps(top string, steps []slots.Step) {
+// takeSteps mends what says which system starts. After one that fails the others are not taken: they build on it.
+func (h *host) takeSteps(top string, steps []slots.Step) error {
 	for _, step := range steps {
 		if err := esp.Take(top, step, h.release.Version); err != nil {
-			h.log.Error("slots.entry", append(step.Fields(), "cause",
-				fault.New(fault.SlotsEntries, "mend what says which system starts", "Init tries again at the next start. If it happens again, flash the medium again.", err))...)
-			return
+			return err
 		}
 		if step.Kind == slots.Choose { // each trial begins so
 			h.log.Info("slots.entry", step.Fields()...)
@@ -263,6 +285,7 @@ func (h *host) takeSteps(top string, steps []slots.Step) {
 		}
 		h.log.Warn("slots.entry", step.Fields()...)
 	}
+	return nil
 }
 
 // stateOf returns what a decision says to others.

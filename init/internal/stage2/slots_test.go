@@ -13,6 +13,7 @@ import (
 	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/gpt"
+	"kios.dev/init/internal/hostapi"
 	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/slots"
 )
@@ -30,6 +31,13 @@ func (f folderVolume) Use(change func(top string) error) error {
 func (folderVolume) Acquire(string) error { return nil }
 func (folderVolume) Release(string) error { return nil }
 func (folderVolume) Forget(string) error  { return nil }
+
+// frozenVolume is a partition that is mounted writable, and on which each write fails.
+type frozenVolume struct{ folderVolume }
+
+func (f frozenVolume) Use(change func(top string) error) error {
+	return change(filepath.Join(f.top, "frozen"))
+}
 
 // versioned returns a host that was started so, with these entries on its partition and the images of generations 1 to
 // 3, its record's folder, and what it has said.
@@ -206,6 +214,86 @@ func TestALoopOfTwoCountersIsBrokenAndCounted(t *testing.T) {
 	}
 	if text := said(); !strings.Contains(text, `"ev":"slots.entry","step":"drop","name":"kios-0002+2-1.conf","from":"kios-0002+3-0.conf"`) {
 		t.Error(text)
+	}
+}
+
+func TestATrialThatNobodyCanCountIsNotEndedByAReboot(t *testing.T) {
+	const config = "os_prefix=system/0002/\n#kios good=0001 trial=0002\n"
+	uefi := func(counted string, entries ...string) func(t *testing.T) (*host, func() string) {
+		return func(t *testing.T) (*host, func() string) {
+			h, _, said := versioned(t, startOf("0002.efi", "kios-0002.conf", counted), entries...)
+			return h, said
+		}
+	}
+	board := func(t *testing.T) (*host, func() string) {
+		h, _, said := onBoard(t, "system/0002/", config, 1, 2)
+		return h, said
+	}
+	const counted = `\loader\entries\kios-0002+2-1.conf`
+	for _, c := range []struct {
+		name    string
+		host    func(t *testing.T) (*host, func() string)
+		frozen  bool
+		back    bool
+		managed bool
+		code    string
+	}{
+		{"the loader counts", uefi(counted, "kios-0001.conf", "kios-0002+2-1.conf"), true, true, true, ""},
+		{"the loader counts, and a step fails", uefi(counted, "kios-0001.conf", "kios-0002+2-1.conf", "kios-0002+3-0.conf"), true, true, true, fault.SlotsEntries},
+		{"the loader counts, and nothing is read", uefi(counted), false, true, false, fault.SlotsMedium},
+		{"init counts", uefi("", "kios-0001.conf", "kios-0002+3-0.conf"), false, true, true, ""},
+		{"nobody counts", uefi("", "kios-0001.conf", "kios-0002+3-0.conf"), true, false, true, fault.SlotsEntries},
+		{"a board names the good one", board, false, true, true, ""},
+		{"a board names the one on trial", board, true, false, true, fault.SlotsEntries},
+	} {
+		h, said := c.host(t)
+		h.stopping.Store(true) // nobody ends the boot of this test
+		if c.frozen {
+			h.versions.volume = frozenVolume{h.versions.volume.(folderVolume)}
+		}
+		if h.versions.start.Board != "" {
+			h.nameGood()
+			if h.versions.start.Counted != c.back {
+				t.Errorf("%s: counted %v", c.name, h.versions.start.Counted)
+			}
+		}
+		trial, back := h.follow(h.readMedium())
+		if s := stateOf(t, h); !trial || back != c.back || s.State != slots.Trial || s.Managed != c.managed {
+			t.Errorf("%s: trial %v, back %v, %+v", c.name, trial, back, s)
+		}
+		if text := said(); strings.Contains(text, "slots.failed") != (c.code != "") || !strings.Contains(text, c.code) {
+			t.Errorf("%s: %s", c.name, text)
+		}
+	}
+}
+
+func TestAPartitionThatTheNewerSystemKeepsClosedIsOpenAfterOneReboot(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		closed, frozen bool
+		entries        []string
+		reboots        int
+	}{
+		{"it is open", false, false, []string{"kios-0001.conf", "kios-0002.conf"}, 0},
+		{"it is closed", true, false, []string{"kios-0001.conf", "kios-0002+0-0.conf"}, 1},
+		{"it is closed, and nothing can be written", true, true, []string{"kios-0001.conf", "kios-0002.conf"}, 0},
+	} {
+		h, _, said := versioned(t, startOf("0001.efi", "kios-0002.conf", ""), "kios-0001.conf", "kios-0002.conf")
+		h.commands = make(chan hostapi.Command, 2)
+		h.versions.start.Closed = c.closed
+		medium := h.versions.volume.(folderVolume)
+		if c.frozen {
+			h.versions.volume = frozenVolume{medium}
+		}
+		if trial, _ := h.follow(h.readMedium()); trial || len(h.commands) != c.reboots {
+			t.Errorf("%s: trial %v, %d commands", c.name, trial, len(h.commands))
+		}
+		if got := medium.entries(t); !slices.Equal(got, c.entries) {
+			t.Errorf("%s: %q", c.name, got)
+		}
+		if text := said(); strings.Contains(text, `"ev":"slots.returned","generation":2,"code":"KIOS_INIT_CRYPT_SYSTEM"`) != (c.reboots > 0) {
+			t.Errorf("%s: %s", c.name, text)
+		}
 	}
 }
 

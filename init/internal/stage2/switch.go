@@ -23,6 +23,7 @@ const (
 type kubeletSwitch struct {
 	begun bool // used by the loop of commands alone
 	due   chan struct{}
+	older []string // containers of earlier boots
 }
 
 // begin waits in the background and then sends to due. A request that comes meanwhile is fulfilled by the same restart.
@@ -41,7 +42,7 @@ func (s *kubeletSwitch) begin(wait func()) {
 // between their creation and their start.
 func (h *host) startsUnderWay() (pods, containers []string) {
 	pods, _ = h.pods.Running(cgroupRoot + "/kubepods")
-	return pods, staticpods.HalfMade(containerRecords)
+	return pods, staticpods.HalfMade(containerRecords, h.kubeletSwitch.older)
 }
 
 // awaitStarts waits until no pod is being started, and says so when it waits, and when it no longer does.

@@ -36,8 +36,8 @@ func (h *host) endBootOnTrial() {
 	Fatal(h.log, err)
 }
 
-// judgeTrial looks at the node's health until it is blessed or the machine stops. Without another good generation there
-// is nothing to go back to, and the node stays as it is.
+// judgeTrial looks at the node's health until it is blessed or the machine stops. Where a reboot does not go back to a
+// good generation, the node stays as it is.
 func (h *host) judgeTrial(back bool) {
 	t := trial{bless: h.bless, tell: func(why string) { h.tellGivenUp(why, back) }, reboot: func() {
 		if back {
@@ -99,7 +99,7 @@ func (t *trial) giveUp(up time.Duration, why string) {
 func (h *host) tellGivenUp(why string, back bool) {
 	generation, remedy := h.versions.start.Running, "The machine reboots, and after its last try the version before runs. Find out what is wrong with this one."
 	if !back {
-		remedy = "No other version is known to be good, so this one stays. Find out what is wrong with it."
+		remedy = "A reboot would not go back to a version that is known to be good, so this one stays. Find out what is wrong with it."
 	}
 	h.log.Error("slots.given-up", "generation", generation, "cause", fault.New(fault.SlotsTrial, fmt.Sprintf("bless generation %d of the system", generation), remedy, errors.New(why)))
 	if back {

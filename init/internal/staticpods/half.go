@@ -11,11 +11,20 @@ import (
 // recordLimit bounds what is read of containerd's record of a container.
 const recordLimit = 64 << 10
 
-// HalfMade returns the containers that are being created, or were created and do not run yet, by containerd's records
-// of the containers of pods. A kubelet that ends now would make each of them again, which counts as a restart.
-func HalfMade(records string) (ids []string) {
+// Containers returns the containers of which containerd has records.
+func Containers(records string) []string {
 	names, _ := plainfile.Names(records, maxNames)
-	for _, id := range names {
+	return names
+}
+
+// HalfMade returns the containers that are being created, or were created and do not run yet, by containerd's records
+// of the containers of pods. A kubelet that ends now would make each of them again, which counts as a restart. Those
+// that are older than this boot are left out: kubelet starts none of them any more.
+func HalfMade(records string, older []string) (ids []string) {
+	for _, id := range Containers(records) {
+		if slices.Contains(older, id) {
+			continue
+		}
 		// Without a record it is being created; containerd writes one before it answers.
 		var record struct{ StartedAt, FinishedAt int64 }
 		content, err := plainfile.Read(filepath.Join(records, id), "status", recordLimit)

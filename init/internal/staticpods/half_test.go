@@ -10,7 +10,7 @@ func TestAContainerIsHalfMadeUntilItRunsOrHasEnded(t *testing.T) {
 	records := filepath.Join(t.TempDir(), "containers")
 	expect := func(want ...string) {
 		t.Helper()
-		if got := HalfMade(records); !slices.Equal(got, want) {
+		if got := HalfMade(records, nil); !slices.Equal(got, want) {
 			t.Errorf("half made: %q, want %q", got, want)
 		}
 	}
@@ -24,4 +24,16 @@ func TestAContainerIsHalfMadeUntilItRunsOrHasEnded(t *testing.T) {
 	// containerd could not start it: kubelet has heard so.
 	put(t, filepath.Join(records, "b/status"), `{"Version":"v1","Pid":0,"CreatedAt":1,"StartedAt":0,"FinishedAt":3,"ExitCode":128}`)
 	expect()
+}
+
+func TestAContainerFromBeforeAPowerCutIsNotHalfMade(t *testing.T) {
+	records := filepath.Join(t.TempDir(), "containers")
+	const created = `{"Version":"v1","Pid":0,"CreatedAt":1764512345000000000,"StartedAt":0,"FinishedAt":0}`
+	put(t, filepath.Join(records, "cut/status"), created)
+	put(t, filepath.Join(records, "bare/volumes/x"), "")
+	older := Containers(records)
+	put(t, filepath.Join(records, "new/status"), created)
+	if got := HalfMade(records, older); !slices.Equal(got, []string{"new"}) {
+		t.Errorf("half made: %q", got)
+	}
 }

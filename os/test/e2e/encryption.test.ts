@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { makeUki, readSections, type UkiSection } from '../../src/build/formats/uki.ts';
 import type { BuiltImage } from '../../src/build/image/artefacts.ts';
+import { ENTRY_FOLDER } from '../../src/build/image/boot-slots.ts';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { LAYOUT } from '../../src/build/image/disk.ts';
 import { MODULES_SECTION } from '../../src/build/image/modules-image.ts';
@@ -25,7 +26,8 @@ import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { ApproverProcess } from '../support/approver.ts';
 import { EncryptedMachine, type Opened } from '../support/encrypted-machine.ts';
 import { describeRecorded } from '../support/recorded.ts';
-import { replaceSystem } from '../support/slots.ts';
+import { addSystem, entriesOn, replaceSystem } from '../support/slots.ts';
+import { withBrokenKernel } from '../support/systems.ts';
 import { unsealingPod } from '../support/unsealing-pod.ts';
 
 const BUILD_MS = 90 * 60_000;
@@ -252,6 +254,30 @@ await describeRecorded('encryption', () => {
     const next = await machine.start({});
     expect(outcomeOf(next)).toEqual({ codes: ['KIOS_INIT_CRYPT_TPM'], mounted: false });
   });
+
+  it(
+    'a newer system whose kernel returns closes it for one start only',
+    { timeout: 2 * timeout },
+    async () => {
+      const newer = withBrokenKernel(await readFile(image.efi));
+      let generation: number;
+      {
+        await using medium = await machine.openMedium();
+        generation = await addSystem(medium, newer);
+      }
+      const opened = await machine.during({ tpm: CRB }, async ({ console }) => {
+        const closed = await console.expect('a closed partition', ({ ev }) => ev === 'data.failed', BOOT_MS); // prettier-ignore
+        expect(closed.fields).toMatchObject({ code: 'KIOS_INIT_CRYPT_SYSTEM' });
+        await console.expect('the reboot', ({ ev }) => ev === 'slots.returned', BOOT_MS);
+        return console.expect('an open one', ({ ev }) => ev === 'data.opened', BOOT_MS);
+      });
+      expect(opened.fields).toMatchObject({ recovered: false });
+      await using medium = await machine.openMedium();
+      const spent = `kios-${String(generation).padStart(4, '0')}+0-0.conf`;
+      expect(await entriesOn(medium)).toContain(spent);
+      await medium.remove(`${ENTRY_FOLDER}/${spent}`);
+    },
+  );
 
   it('after all of that the TPM opens it as before', { timeout }, async () => {
     expect(outcomeOf(await machine.start({ tpm: CRB }))).toEqual(OPENED);

@@ -18,6 +18,7 @@ import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { entrySection, MACHINES, readPe } from '../support/pe.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { type Run, SlotMachine, TRIAL } from '../support/slots.ts';
+import { withBrokenKernel } from '../support/systems.ts';
 
 const BUILD_MS = 70 * 60_000;
 /** Power-on to the kernel, with a second system in between. */
@@ -28,23 +29,10 @@ const HANGING_MS = 15 * 60_000;
 const BESIDES_MS = 60_000;
 const MIB = 2 ** 20;
 
-/** Returns a copy with one byte changed. */
-function changed(file: Buffer, at: number, to: (byte: number) => number): Buffer {
-  const copy = Buffer.from(file);
-  copy.writeUInt8(to(copy.readUInt8(at)), at);
-  return copy;
-}
-
 function forOtherMachine(efi: Buffer): Buffer {
   const copy = Buffer.from(efi);
   copy.writeUInt16LE(MACHINES.arm64, readPe(efi).machineAt);
   return copy;
-}
-
-function withFlippedBit(efi: Buffer): Buffer {
-  const kernel = readSections(efi).find(({ name }) => name === '.linux')!.content;
-  const middle = kernel.byteOffset - efi.byteOffset + Math.floor(kernel.length / 2);
-  return changed(efi, middle, (byte) => byte ^ 1);
 }
 
 /** Makes an EFI program that hangs: the first instruction, of x86-64, jumps to itself. */
@@ -63,7 +51,7 @@ const BAD: Readonly<Record<string, (efi: Buffer) => Buffer>> = {
   'the first 300 bytes': (efi) => efi.subarray(0, 300),
   'an empty file': () => Buffer.alloc(0),
   'a program of another architecture': forOtherMachine,
-  'a kernel with one bit flipped': withFlippedBit,
+  'a kernel with one bit flipped': withBrokenKernel,
 };
 
 /** Init takes the tries that are left from a system that cannot start, as soon as it can. */

@@ -42,16 +42,29 @@ export const writeEntry = (partition: Partition, generation: number, counter = '
 export const writeFallback = (partition: Partition, generation: number): Promise<void> =>
   partition.write(FALLBACK, Buffer.from(fallbackText(generation)));
 
+const generationsIn = (entries: readonly string[]): readonly number[] =>
+  entries.flatMap((name) => parseEntryName(name)?.generation ?? []);
+
+/** Puts an EFI file on a medium as a newer generation that is good, and falls back to the one before. Returns which. */
+export async function addSystem(
+  partition: Partition,
+  efi: Uint8Array | FileContent,
+): Promise<number> {
+  const before = Math.max(...generationsIn(await entriesOn(partition)));
+  await partition.write(slotFile(before + 1), efi);
+  await writeFallback(partition, before);
+  await writeEntry(partition, before + 1);
+  return before + 1;
+}
+
 /** Puts an EFI file on a medium as its next generation, which is good at once, and removes all others. */
 export async function replaceSystem(
   partition: Partition,
   efi: Uint8Array | FileContent,
 ): Promise<void> {
   const entries = await entriesOn(partition);
-  const generations = entries.flatMap((name) => parseEntryName(name)?.generation ?? []);
-  const next = Math.max(...generations) + 1;
-  await partition.write(slotFile(next), efi);
-  await writeEntry(partition, next);
+  const generations = generationsIn(entries);
+  await addSystem(partition, efi);
   for (const name of entries) await partition.remove(`${ENTRY_FOLDER}/${name}`);
   for (const generation of new Set(generations)) await partition.remove(slotFile(generation));
 }

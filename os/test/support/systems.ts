@@ -36,3 +36,12 @@ export async function copyBuild(from: string, to: string, words: string): Promis
   const { arch, time, kernel } = record;
   await writeRecord(to, { arch, time, kernel, bootstrap: undefined });
 }
+
+/** Returns a system whose stub starts and whose kernel does not: one bit in the middle of that is another one. */
+export function withBrokenKernel(efi: Buffer): Buffer {
+  const kernel = readSections(efi).find(({ name }) => name === '.linux')!.content;
+  const middle = kernel.byteOffset - efi.byteOffset + Math.floor(kernel.length / 2);
+  const copy = Buffer.from(efi);
+  copy.writeUInt8(copy.readUInt8(middle) ^ 1, middle);
+  return copy;
+}

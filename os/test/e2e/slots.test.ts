@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-import { readSections } from '../../src/build/formats/uki.ts';
 import {
   FLASHED_MODULES,
   LOADER_SETTINGS,

@@ -90,7 +90,7 @@ await describeRecorded('slots', () => {
 
   afterAll(() => down(silent, { purge: true }), 120_000);
 
-  /** Only the good system has a kernel. Its init has the partition mounted for a moment, and reads it before it tells. */
+  /** Only the good system has a kernel. Its init tells what runs after it has let go of the partition. */
   const startKernel = async (deadlineMs = START_MS): Promise<Started> =>
     judged(
       await machine.startUntil(({ console }) =>

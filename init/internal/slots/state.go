@@ -22,6 +22,8 @@ type State struct {
 	Dirty bool `json:"dirty"`
 	// Modules says that modules come from a modules.erofs in place of the root's.
 	Modules bool `json:"modules"`
+	// Encrypted says that the data partition is encrypted: a system without a signed measurement cannot open it.
+	Encrypted bool `json:"encrypted"`
 	// Board is the board whose own loader started the system, or "" on a machine with UEFI.
 	Board string `json:"board"`
 	// Signers are the SHA-256s of the certificates whose keys may sign what this machine starts; nil without Secure Boot.

@@ -74,6 +74,7 @@ func (h *host) openData(partition string) (content string) {
 	if !there || untouched {
 		// A new volume's second header is there before its first, so an untouched file system may be one already.
 		if locked, err := luks.Looks(device); locked && err == nil {
+			h.versions.encrypted = true
 			return h.unlock(partition, device, m)
 		}
 	}
@@ -90,6 +91,7 @@ func (h *host) openData(partition string) (content string) {
 		err = fmt.Errorf("nobody knows whether the medium asks for it: %w", h.asked.unread)
 	} else {
 		content, err = h.encrypt(partition, m)
+		h.versions.encrypted = err == nil
 	}
 	if err != nil {
 		h.log.Error("data.failed", "device", partition, "cause", h.lasting(fault.New(fault.CryptMake, "encrypt "+partition,

@@ -42,6 +42,7 @@ type versions struct {
 	unusable error    // why there is no volume
 	// hasModules says that modules come from a modules.erofs.
 	hasModules atomic.Bool
+	encrypted  bool          // slots.State.Encrypted
 	known      chan struct{} // closed when there is one of both
 
 	mu    sync.Mutex
@@ -321,7 +322,7 @@ func (h *host) tellVersions(state slots.State) {
 func (h *host) writeVersions() {
 	v := h.versions
 	state := v.state
-	state.Signers = v.signers
+	state.Signers, state.Encrypted = v.signers, v.encrypted
 	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 	}

@@ -22,6 +22,8 @@ export const SlotsState = v.object({
   dirty: v.optional(v.boolean(), false),
   /** Modules come from a modules.erofs in place of the root's, wherever that lies. */
   modules: v.optional(v.boolean(), false),
+  /** The data partition is encrypted: a system without a signed measurement cannot open it. */
+  encrypted: v.optional(v.boolean(), false),
   /** The board whose own loader started the system; empty on a machine with UEFI. */
   board: v.optional(v.string(), ''),
   /**

@@ -20,6 +20,7 @@ export const slots = (changes: Partial<SlotsState> = {}): SlotsState => ({
   good: [],
   dirty: false,
   modules: false,
+  encrypted: false,
   board: '',
   failed: null,
   signers: null,

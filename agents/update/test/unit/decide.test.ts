@@ -107,6 +107,13 @@ describe('what is done next', () => {
     ],
     ['one of another architecture', { arch: 'arm64' }, 'rest', 'refused', 'KIOS_UPDATE_ARCH'],
     [
+      'one that would not open the encrypted data partition',
+      { slots: slots({ encrypted: true }) },
+      'rest',
+      'refused',
+      'KIOS_UPDATE_MEASURED',
+    ],
+    [
       'a machine that was started otherwise',
       { slots: slots({ managed: false, reason: 'netboot' }) },
       'rest',
@@ -116,6 +123,11 @@ describe('what is done next', () => {
   ])('%s', (_, changes, act, state, code) => {
     const decision = decide(seen(changes));
     expect([decision.act, decision.report.state, decision.report.code]).toEqual([act, state, code]);
+  });
+
+  it('takes a system that was built to open the encrypted data partition', () => {
+    const record = { ...seen().record, measured: { key: 'of the builder' } };
+    expect(decide(seen({ record, slots: slots({ encrypted: true }) })).act).toBe('stage');
   });
 
   it('tells the order that it answers, and what runs', () => {

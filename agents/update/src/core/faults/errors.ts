@@ -13,6 +13,8 @@ const REMEDIES = {
   KIOS_UPDATE_ARCH: 'Publish the system for all architectures of the cluster together.',
   KIOS_UPDATE_BOARD:
     'Publish the system from a ./kios build --arch arm64 with the kernel kios, which has the parts for boards.',
+  KIOS_UPDATE_MEASURED:
+    'Build the system with the --pcr-key of the running one (docs/encryption.md), and publish that.',
   KIOS_UPDATE_MODULES:
     'Publish the system again, by a ./kios publish that sends modules.erofs, or remove that file from the machine.',
   KIOS_UPDATE_SKEW: 'Update the control plane first, or name a system whose kubelet fits it.',

@@ -27,6 +27,8 @@ const Record = v.object({
       ),
     ),
   ),
+  /** What a machine measures of a system that was built with a key for measurements. */
+  measured: v.optional(v.object({ key: v.string() })),
   /** `modules.erofs`; a build of before lacks it. */
   modules: v.optional(File),
 });

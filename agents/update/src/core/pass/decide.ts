@@ -82,6 +82,10 @@ function refusalOf({ slots, arch, record }: Seen): Refusal | undefined {
     const message = `${doing}: it is for ${record.arch}, and this machine is ${arch}`;
     return { code: 'KIOS_UPDATE_ARCH', message };
   }
+  if (slots.encrypted && record.measured === undefined) {
+    const message = `${doing}: it was built without --pcr-key, and would not open the encrypted data partition`;
+    return { code: 'KIOS_UPDATE_MEASURED', message };
+  }
   if (digestFor(record, slots.board) !== undefined) return undefined;
   const message = `${doing}: its image has nothing that the board ${slots.board} starts`;
   return { code: 'KIOS_UPDATE_BOARD', message };

@@ -23,6 +23,7 @@ const UNTOLD: SlotsState = {
   failed: null,
   dirty: false,
   modules: false,
+  encrypted: false,
   board: '',
   signers: null,
   reason: 'its init does not know of updates',

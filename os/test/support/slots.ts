@@ -124,8 +124,15 @@ export class SlotMachine {
     await writeFallback(medium, GOOD);
   }
 
-  /** Powers the machine on until this happens. */
+  /** Powers the machine on until this happens. The medium's file system must be whole afterwards. */
   async startUntil(happens: (node: BootedNode) => Promise<unknown>): Promise<Run> {
+    await this.#powerOnUntil(happens);
+    await using medium = await this.openMedium();
+    await medium.readBack();
+    return { said: await this.said(), entries: await entriesOn(medium) };
+  }
+
+  async #powerOnUntil(happens: (node: BootedNode) => Promise<unknown>): Promise<void> {
     const node = await powerOn(this.#machine, {
       accelerator: await chooseAccelerator(),
       memoryMiB: 2048,
@@ -140,9 +147,16 @@ export class SlotMachine {
       node.console[Symbol.dispose]();
       await this.#machine.stop();
     }
-    await using medium = await this.openMedium();
-    await medium.readBack();
-    return { said: await this.said(), entries: await entriesOn(medium) };
+  }
+
+  /** Powers the machine on until init says which generation runs, and returns that. */
+  async generationThatRuns(timeout: number): Promise<number> {
+    let running: unknown;
+    await this.#powerOnUntil(async ({ console }) => {
+      const told = await console.expect('what runs', ({ ev }) => ev === 'slots.running', timeout);
+      running = told.fields['generation'];
+    });
+    return Number(running);
   }
 
   said = async (): Promise<string> => readFile(this.#machine.file('console'), 'latin1');

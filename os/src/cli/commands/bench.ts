@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 
 import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../../workstation/usage-error.ts';
 import { growthBench } from './bench-growth.ts';
 import { memoryBench } from './bench-memory.ts';
 import { runtimesBench } from './bench-runtimes.ts';
@@ -23,7 +24,10 @@ const LEAST_MIB = 256;
 function sizesOf(list: string): number[] {
   const sizes = list.split(',').map(Number);
   if (sizes.every((size) => Number.isInteger(size) && size >= LEAST_MIB)) return sizes;
-  throw new Error(`--memory needs sizes in MiB, ${LEAST_MIB} or more, as in 512,2048: ${list}`);
+  throw usageError(
+    `use --memory ${list}: a size is a whole number of MiB, ${LEAST_MIB} or more`,
+    'Give sizes with commas between them, as in 512,2048.',
+  );
 }
 
 interface BootstrapArgs {

@@ -24,7 +24,7 @@ const kios = (...args: readonly string[]) =>
 
 it('takes a flag for which another one has no room', async () => {
   const { stderr } = await kios('bench', 'boot', '--memory', '64');
-  expect(stderr).toContain('--memory needs sizes in MiB');
+  expect(stderr).toContain('a size is a whole number of MiB');
 });
 
 describe('bad input ends with one line, a code and a remedy, without a stack trace:', () => {

@@ -6,6 +6,9 @@ import { EXIT, errorCode, KiosError } from '@kios/errors';
 import { allSections, measureSections, policyOf, SYSTEM_PCR } from '../formats/measurement.ts';
 import type { UkiSection } from '../formats/uki.ts';
 
+/** The section by which a system brings what its PCR 11 should be, signed (docs/encryption.md). */
+export const SIGNATURE_SECTION = '.pcrsig';
+
 /** All TPMs take RSA keys of this size and exponent. */
 export const MEASUREMENT_BITS = 2048;
 const EXPONENT = 65_537n;
@@ -77,6 +80,6 @@ export class MeasurementKey {
       sig: sign('sha256', policy, this.#key).toString('base64'),
     };
     const list = Buffer.from(JSON.stringify({ sha256: [entry] }));
-    return [key, { name: '.pcrsig', content: list }];
+    return [key, { name: SIGNATURE_SECTION, content: list }];
   }
 }

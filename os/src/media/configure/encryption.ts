@@ -2,12 +2,10 @@ import { EXIT, KiosError } from '@kios/errors';
 
 import { readSections } from '../../build/formats/uki.ts';
 import { findBootFile } from '../../build/image/boot-file.ts';
+import { SIGNATURE_SECTION } from '../../build/secure-boot/measurement-key.ts';
 import { ADDON, ENCRYPT } from './boot-folder.ts';
 import type { Partition } from './partition.ts';
 import { type Change, isThereAfter } from './plan.ts';
-
-/** With these a system brings what its PCR 11 should be, signed (docs/encryption.md). */
-const SIGNATURE = '.pcrsig';
 
 async function whyNot(
   partition: Pick<Partition, 'read'>,
@@ -18,7 +16,9 @@ async function whyNot(
     return 'a TPM opens no partition where words for the kernel are added';
   const efi = findBootFile(present)?.file;
   if (efi === undefined) return 'its machine has no TPM';
-  const isSigned = readSections(await partition.read(efi)).some(({ name }) => name === SIGNATURE);
+  const isSigned = readSections(await partition.read(efi)).some(
+    ({ name }) => name === SIGNATURE_SECTION,
+  );
   return isSigned ? undefined : 'its system was built without --pcr-key';
 }
 

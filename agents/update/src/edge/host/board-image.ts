@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import { UpdateError } from '../../core/faults/errors.ts';
 import type { BuildRecord } from '../../core/image/build-record.ts';
+import { modulesIn } from '../../core/image/contents.ts';
 import type { BoardWish } from '../../core/plan/board-plan.ts';
 import type { Content } from '../../core/plan/plan.ts';
 import { COMMAND_LINE, INITRAMFS, KERNEL } from '../../core/slots/board.ts';
@@ -18,11 +19,6 @@ function contentsOf(record: BuildRecord, board: string): ReadonlyMap<string, Con
   );
 }
 
-const modulesOf = ({ modules }: BuildRecord): Content | undefined =>
-  modules === undefined
-    ? undefined
-    : { from: 'modules.erofs', digest: modules.sha256, size: modules.bytes };
-
 /** Reads what a board starts of the mounted system. Fails unless all of it is there and is what its record says. */
 export async function readBoardWish(
   folder: string,
@@ -34,7 +30,7 @@ export async function readBoardWish(
   for (const name of [KERNEL, INITRAMFS, COMMAND_LINE])
     if (!contents.has(name))
       throw new UpdateError('KIOS_UPDATE_IMAGE', `use ${folder}: ${name} of ${board} is missing`);
-  const modules = modulesOf(record);
+  const modules = modulesIn(record);
   const all = [...contents.values(), ...(modules === undefined ? [] : [modules])];
   for (const content of all) await checkFile(folder, content, signal);
   const commandLine = await readFile(path.join(folder, board, COMMAND_LINE), 'latin1');

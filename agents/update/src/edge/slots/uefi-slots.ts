@@ -1,21 +1,16 @@
 import type { BuildRecord } from '../../core/image/build-record.ts';
-import { type Content, planStage, planUnstage, stagedIn, type Wish } from '../../core/plan/plan.ts';
+import { contentOf, modulesIn } from '../../core/image/contents.ts';
+import { planStage, planUnstage, stagedIn, type Wish } from '../../core/plan/plan.ts';
 import { imageOf } from '../../core/slots/names.ts';
 import { readMedium } from '../esp/files.ts';
 import { checkImage } from '../host/host.ts';
 import type { Named, Slots } from './slots.ts';
 
-const contentOf = (from: Content['from'], { sha256, bytes }: BuildRecord['efi']): Content => ({
-  from,
-  digest: sha256,
-  size: bytes,
-});
-
 /** Returns what a record says of the files that are written. */
-const wishFor = ({ version, efi, modules }: BuildRecord): Wish => ({
-  version,
-  efi: contentOf('kios.efi', efi),
-  modules: modules === undefined ? undefined : contentOf('modules.erofs', modules),
+const wishFor = (record: BuildRecord): Wish => ({
+  version: record.version,
+  efi: contentOf('kios.efi', record.efi),
+  modules: modulesIn(record),
 });
 
 /** Systems that systemd-boot starts: files of `EFI/kios`, each with an entry. */

@@ -14,25 +14,13 @@ import (
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/testvector"
 	"kios.dev/init/internal/tpm"
 )
 
 type toldLog struct{ events []string }
 
 func (l *toldLog) Info(event string, _ ...any) { l.events = append(l.events, event) }
-
-// vectors returns the replies that both sides know: a report and a refusal.
-func vectors(t *testing.T) (all []Reply) {
-	t.Helper()
-	text, err := os.ReadFile("../../../packages/host-api/vectors/attest.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &all); err != nil || len(all) != 2 {
-		t.Fatalf("%d vectors, %v", len(all), err)
-	}
-	return all
-}
 
 // ask sends bytes to a server as a client does, and returns its line.
 func ask(t *testing.T, s *Server, bound []byte) (r Reply) {
@@ -81,7 +69,7 @@ func serverOf(t *testing.T, quote func([]byte) (tpm.Quote, error), events []byte
 }
 
 func TestRepliesHaveTheFormOfTheVectors(t *testing.T) {
-	known := vectors(t)
+	known := testvector.Read[[]Reply](t, "attest.json")
 	var bound []byte
 	s, log := serverOf(t, func(b []byte) (tpm.Quote, error) { bound = b; return known[0].Quote, nil }, known[0].Log)
 	if r := ask(t, s, []byte("a key")); !reflect.DeepEqual(r, known[0]) || string(bound) != "a key" {
@@ -98,7 +86,7 @@ func TestRepliesHaveTheFormOfTheVectors(t *testing.T) {
 }
 
 func TestNothingIsQuotedThatCannotBeReported(t *testing.T) {
-	quote := func([]byte) (tpm.Quote, error) { return vectors(t)[0].Quote, nil }
+	quote := func([]byte) (tpm.Quote, error) { return testvector.Read[[]Reply](t, "attest.json")[0].Quote, nil }
 	for name, c := range map[string]struct {
 		bound, events []byte
 		says          string

@@ -1,24 +1,16 @@
 package cmdline
 
 import (
-	"encoding/json"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
 
 	"kios.dev/init/internal/sysctl"
+	"kios.dev/init/internal/testvector"
 )
 
 func TestEachWordIsCarriedOutByTheOneWhoCan(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/arguments.json")
-	var rows []struct{ Word, By string }
-	if err == nil {
-		err = json.Unmarshal(text, &rows)
-	}
-	if err != nil || len(rows) < 20 {
-		t.Fatal(len(rows), err)
-	}
+	rows := testvector.Read[[]struct{ Word, By string }](t, "arguments.json")
 	for _, row := range rows {
 		a := ParseArguments(`"` + row.Word + `"`)
 		got := map[string][]string{"init": a.Init, "agents": a.Agents, "kernel": a.Kernel, "nobody": a.Refused}

@@ -3,7 +3,6 @@ package diskid
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/gpt"
 	"kios.dev/init/internal/testdisk"
+	"kios.dev/init/internal/testvector"
 )
 
 // vectors describes the image that the build makes.
@@ -27,20 +27,8 @@ type vectors struct {
 	}
 }
 
-func read(t *testing.T) (v vectors) {
-	t.Helper()
-	text, err := os.ReadFile("../../../packages/host-api/vectors/disk.json")
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 func TestInitKnowsTheIdentifiersOfTheBuild(t *testing.T) {
-	v := read(t).Identifiers
+	v := testvector.Read[vectors](t, "disk.json").Identifiers
 	if v.Disk != disk || v.ESP != esp || v.Data != data || v.DataFileSystem != dataFileSystem || v.ESPSerial != fmt.Sprintf("%08x", espSerial) {
 		t.Errorf("%+v", v)
 	}
@@ -58,7 +46,7 @@ func TestInitKnowsTheIdentifiersOfTheBuild(t *testing.T) {
 // file system with the build's UUID and these features.
 func flash(t *testing.T, features string) (file string) {
 	t.Helper()
-	v := read(t)
+	v := testvector.Read[vectors](t, "disk.json")
 	bytes := func(text string) []byte {
 		decoded, err := hex.DecodeString(text)
 		if err != nil {

@@ -2,10 +2,10 @@ package efivar
 
 import (
 	"encoding/hex"
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 type lists struct {
@@ -22,14 +22,7 @@ func decode(t *testing.T, text string) []byte {
 }
 
 func TestListsOfKeysAreReadAsTheVectorsSay(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/signature-lists.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct{ Valid, Invalid []lists }
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Valid) == 0 || len(vectors.Invalid) == 0 {
-		t.Fatal(vectors, err)
-	}
+	vectors := testvector.Read[struct{ Valid, Invalid []lists }](t, "signature-lists.json")
 	for _, v := range vectors.Valid {
 		if got, err := Certificates(decode(t, v.Lists)); err != nil || !slices.Equal(got, v.Certificates) {
 			t.Errorf("%s: %v, %v", v.Name, got, err)

@@ -15,6 +15,7 @@ import (
 	"kios.dev/init/internal/blockwrite"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/luks"
+	"kios.dev/init/internal/testvector"
 	"kios.dev/init/internal/tpm"
 )
 
@@ -283,14 +284,7 @@ type vector struct {
 }
 
 func TestTheImageOfAnEmptyFileSystemIsReadAsTheVectorsSay(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/data-image.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct{ Valid, Invalid []vector }
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Valid) == 0 || len(vectors.Invalid) == 0 {
-		t.Fatal(err)
-	}
+	vectors := testvector.Read[struct{ Valid, Invalid []vector }](t, "data-image.json")
 	decode := func(text string) []byte { data, _ := hex.DecodeString(text); return data }
 	for _, v := range vectors.Valid {
 		image, err := ReadImage(decode(v.Encoded))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/testvector"
 )
 
 // partitionFake notes what is done with it.
@@ -96,14 +96,7 @@ func TestNoConnectionLastsForEver(t *testing.T) {
 }
 
 func TestARefusalHasTheFormOfTheVectors(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/esp.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []Reply
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors) != 3 {
-		t.Fatalf("%d vectors, %v", len(vectors), err)
-	}
+	vectors := testvector.Read[[]Reply](t, "esp.json")
 	synctest.Test(t, func(t *testing.T) {
 		for i, c := range []struct{ unmanaged, unmounted error }{
 			{},

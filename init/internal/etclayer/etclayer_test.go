@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/plainfile"
+	"kios.dev/init/internal/testroot"
 )
 
 // node is a machine's /etc: the image's folder, the data partition's, and the place where the overlay is mounted.
@@ -23,17 +23,9 @@ type node struct {
 
 // makeNode needs root, for mounts and for attributes of overlayfs. Everything is on a tmpfs of its own.
 func makeNode(t *testing.T) node {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for a mount namespace")
-		}
-		t.Skip("needs root for a mount namespace")
-	}
-	runtime.LockOSThread()
+	testroot.MountNamespace(t)
 	dir := t.TempDir()
 	n := node{t, filepath.Join(dir, "image"), filepath.Join(dir, "base"), filepath.Join(dir, "etc")}
-	n.must(unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS))
-	n.must(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	n.must(unix.Mount("tmpfs", dir, "tmpfs", 0, ""))
 	t.Cleanup(func() { unix.Unmount(n.etc, unix.MNT_DETACH); unix.Unmount(dir, unix.MNT_DETACH) })
 	for _, folder := range []string{n.image, n.etc, n.base + "/etc", n.base + "/etc.work"} {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/fault"
+	"kios.dev/init/internal/testvector"
 )
 
 func TestFormatIsOneJSONObjectInOrder(t *testing.T) {
@@ -44,14 +45,7 @@ func TestATextIsOneJSONStringWhateverIsInIt(t *testing.T) {
 // Agents read these lines.
 func TestLinesOfProgramsAreThoseOfTheVectors(t *testing.T) {
 	now := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
-	file, err := os.ReadFile("../../../packages/host-api/vectors/program-lines.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []struct{ Agent, Text, Line string }
-	if err := json.Unmarshal(file, &vectors); err != nil || len(vectors) < 5 {
-		t.Fatal(err, len(vectors))
-	}
+	vectors := testvector.Read[[]struct{ Agent, Text, Line string }](t, "program-lines.json")
 	for _, v := range vectors {
 		if got := string(formatText(now, 1.25, "info", v.Agent, []byte(v.Text))); got != v.Line+"\n" {
 			t.Errorf("%q: %s", v.Text, got)

@@ -2,25 +2,18 @@ package hostapi
 
 import (
 	"encoding/hex"
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestInterpretAgreesWithTheSharedVectors(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/commands.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []struct {
+	vectors := testvector.Read[[]struct {
 		Socket, Bytes string
 		Commands      []string
 		Refused       int
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil {
-		t.Fatal(err)
-	}
+	}](t, "commands.json")
 	covered := map[string]bool{}
 	for _, v := range vectors {
 		i := slices.IndexFunc(Sockets, func(s Socket) bool { return s.Name == v.Socket })

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
 )
 
 // network is a node with pods and a client on its segment, each a network namespace.
@@ -39,12 +41,7 @@ const (
 
 // newNetwork makes a node and a client whose segment is behind the node's link: its card, or a bridge with the card.
 func newNetwork(t *testing.T, link string) *network {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for network namespaces")
-		}
-		t.Skip("needs root for network namespaces")
-	}
+	testroot.Require(t, "network namespaces")
 	n := &network{T: t, name: fmt.Sprintf("hp%d", os.Getpid()), link: link}
 	for _, ns := range []string{"host", "client"} {
 		n.addNamespace(ns)

@@ -1,11 +1,12 @@
 package kubelet
 
 import (
-	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestAProxyIsWordsOfTheEnvironment(t *testing.T) {
@@ -21,25 +22,16 @@ func TestAProxyIsWordsOfTheEnvironment(t *testing.T) {
 }
 
 // proxyVectors are shared with the agent that writes the file.
-func proxyVectors(t *testing.T) (vectors struct {
+type proxyVectors struct {
 	Good []struct {
 		File  string
 		Words []string
 	}
 	Bad []string
-}) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/proxies.json")
-	if err == nil {
-		err = json.Unmarshal(text, &vectors)
-	}
-	if err != nil || len(vectors.Good) == 0 || len(vectors.Bad) == 0 {
-		t.Fatal(err, vectors)
-	}
-	return vectors
 }
 
 func TestTheFileThatBootstrapWritesIsRead(t *testing.T) {
-	for _, good := range proxyVectors(t).Good {
+	for _, good := range testvector.Read[proxyVectors](t, "proxies.json").Good {
 		if plan := Make(Files{Proxy: &good.File}, own); !slices.Equal(plan.Proxy, good.Words) || plan.Faults != nil {
 			t.Errorf("%q became %q, %v", good.File, plan.Proxy, plan.Faults)
 		}
@@ -47,7 +39,7 @@ func TestTheFileThatBootstrapWritesIsRead(t *testing.T) {
 }
 
 func TestAProxyFileGivesNoOtherVariable(t *testing.T) {
-	for _, bad := range proxyVectors(t).Bad {
+	for _, bad := range testvector.Read[proxyVectors](t, "proxies.json").Bad {
 		plan := Make(Files{Proxy: &bad}, own)
 		if plan.Proxy != nil || len(plan.Faults) != 1 || plan.Faults[0].File != proxy {
 			t.Errorf("%q became %q, %v", bad, plan.Proxy, plan.Faults)

@@ -2,26 +2,20 @@ package lanplugin
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestLinesAgreeWithTheSharedVectors(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/lan.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct {
+	vectors := testvector.Read[struct {
 		Requests []struct {
 			Line     string
 			Accepted bool
 		}
 		Replies []string
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil {
-		t.Fatal(err)
-	}
+	}](t, "lan.json")
 	if len(vectors.Requests) == 0 || len(vectors.Replies) == 0 {
 		t.Fatal("there are no vectors")
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"kios.dev/init/internal/blockwrite"
+	"kios.dev/init/internal/testroot"
 )
 
 const uuid = "01234567-89ab-4def-8123-456789abcdef"
@@ -332,13 +333,7 @@ func mustRead(t *testing.T, file string) disk {
 // cryptsetup returns upstream's program, or skips the test.
 func cryptsetup(t *testing.T) func(t *testing.T, input []byte, args ...string) []byte {
 	t.Helper()
-	path, err := exec.LookPath("cryptsetup")
-	if err != nil {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs Debian's cryptsetup-bin")
-		}
-		t.Skip("needs Debian's cryptsetup-bin")
-	}
+	path := testroot.Program(t, "cryptsetup", "cryptsetup-bin")
 	return func(t *testing.T, input []byte, args ...string) []byte {
 		t.Helper()
 		command := exec.Command(path, append([]string{"--batch-mode"}, args...)...)

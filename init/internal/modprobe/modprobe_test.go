@@ -1,7 +1,6 @@
 package modprobe
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testvector"
 )
 
 // TestMain is the program under another name when a test executes it as one.
@@ -29,18 +30,6 @@ type vector struct {
 	Requests map[string][]string `json:"requests"`
 }
 
-func readVector(t *testing.T) (v vector) {
-	t.Helper()
-	text, err := os.ReadFile("../../../packages/host-api/vectors/module-requests.json")
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
-	if err != nil || len(v.Requests) == 0 {
-		t.Fatalf("%d requests: %v", len(v.Requests), err)
-	}
-	return v
-}
-
 // machine is a machine with a table, of which some modules are loaded.
 type machine struct {
 	loader
@@ -52,7 +41,7 @@ func newMachine(t *testing.T, fail map[string]error, live ...string) *machine {
 	t.Helper()
 	dir := t.TempDir()
 	m := &machine{}
-	table := strings.Join(readVector(t).Table, "\n") + "\n"
+	table := strings.Join(testvector.Read[vector](t, "module-requests.json").Table, "\n") + "\n"
 	if err := os.WriteFile(dir+"/table", []byte(table), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +64,7 @@ func newMachine(t *testing.T, fail map[string]error, live ...string) *machine {
 func (m *machine) ask(request string) int { return m.serve([]string{"/x/y", "-q", "--", request}) }
 
 func TestARequestLoadsWhatTheTableNamesAndNothingElse(t *testing.T) {
-	for request, want := range readVector(t).Requests {
+	for request, want := range testvector.Read[vector](t, "module-requests.json").Requests {
 		m := newMachine(t, nil)
 		code := m.ask(request)
 		if !slices.Equal(m.inserted, want) || (code == exitOK) != (len(want) > 0) || len(m.notes) != min(len(want), 1) {
@@ -167,7 +156,7 @@ func TestTheNameThatWasExecutedDecidesNotTheArguments(t *testing.T) {
 }
 
 func TestNodesAreMadeOnce(t *testing.T) {
-	nodes, err := nodesOf(strings.Join(readVector(t).Table, "\n"))
+	nodes, err := nodesOf(strings.Join(testvector.Read[vector](t, "module-requests.json").Table, "\n"))
 	if err != nil || !slices.Equal(nodes, []node{{"vhost-net", unix.Mkdev(10, 238)}}) {
 		t.Errorf("%v: %v", nodes, err)
 	}

@@ -8,12 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
 )
 
 const testRelease = "6.12.0-test"
@@ -59,23 +60,6 @@ func place(t *testing.T, content []byte) (folder string, image Image) {
 	return folder, image
 }
 
-func inMountNamespace(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for a mount namespace")
-		}
-		t.Skip("needs root for a mount namespace")
-	}
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // mounted returns what is mounted below the parent of a folder.
 func mounted(t *testing.T, folder string) (targets []string) {
 	t.Helper()
@@ -93,7 +77,7 @@ func mounted(t *testing.T, folder string) (targets []string) {
 }
 
 func TestTheImageOfTheBuildCoversTheModulesOfTheRoot(t *testing.T) {
-	inMountNamespace(t)
+	testroot.MountNamespace(t)
 	content := imageBytes(t)
 	folder, image := place(t, content)
 	bytes, err := image.MountFrom(folder, ImageName)
@@ -130,7 +114,7 @@ func TestTheImageOfTheBuildCoversTheModulesOfTheRoot(t *testing.T) {
 }
 
 func TestOnlyTheBytesOfTheBuildAreMounted(t *testing.T) {
-	inMountNamespace(t)
+	testroot.MountNamespace(t)
 	content := imageBytes(t)
 	folder, image := place(t, append(slices.Clone(content), 0))
 	sum := sha256.Sum256(content)
@@ -144,7 +128,7 @@ func TestOnlyTheBytesOfTheBuildAreMounted(t *testing.T) {
 }
 
 func TestAnImageThatCannotBeUsedLeavesNothingMounted(t *testing.T) {
-	inMountNamespace(t)
+	testroot.MountNamespace(t)
 	for name, change := range map[string]func([]byte, *Image) []byte{
 		"no file system":           func([]byte, *Image) []byte { return []byte("half of a download") },
 		"nothing":                  func([]byte, *Image) []byte { return nil },

@@ -4,29 +4,11 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"kios.dev/init/internal/testroot"
 )
-
-// inMountNamespace moves the test into its own mount namespace, on a thread that ends with the test.
-func inMountNamespace(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for a mount namespace")
-		}
-		t.Skip("needs root for a mount namespace")
-	}
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func call(t *testing.T, want int, do func(errOut *bytes.Buffer) int) string {
 	t.Helper()
@@ -63,7 +45,7 @@ func optionsOf(t *testing.T, target string) string {
 }
 
 func TestKubeletsMountsReachTheKernel(t *testing.T) {
-	inMountNamespace(t)
+	testroot.MountNamespace(t)
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	os.Mkdir(a, 0o755)
@@ -90,7 +72,7 @@ func TestKubeletsMountsReachTheKernel(t *testing.T) {
 }
 
 func TestFailuresHaveTheExitCodesOfMountAndTheWordsKubeletNeeds(t *testing.T) {
-	inMountNamespace(t)
+	testroot.MountNamespace(t)
 	dir := t.TempDir()
 	if text := umount(t, 32, dir); !strings.Contains(text, "not mounted") {
 		t.Errorf("kubelet looks for its words in %q", text)

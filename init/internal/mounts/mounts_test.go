@@ -1,18 +1,19 @@
 package mounts
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
+	"kios.dev/init/internal/testvector"
 )
 
 func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
@@ -35,14 +36,7 @@ func TestOnlyNamedMountsCanHoldProgramsOrDevices(t *testing.T) {
 }
 
 func TestTheFoldersOfPodsAreThoseThatTheBuildAndTheProbesKnow(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/persistent.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct{ Path, Mode string }
-	if err := json.Unmarshal(text, &rows); err != nil {
-		t.Fatal(err)
-	}
+	rows := testvector.Read[[]struct{ Path, Mode string }](t, "persistent.json")
 	var known []Dir
 	for _, row := range rows {
 		mode, err := strconv.ParseUint(row.Mode, 8, 32)
@@ -130,19 +124,7 @@ func TestWhatAPodLeftInTheWayOfAFolderGetsAnotherName(t *testing.T) {
 }
 
 func inMountNamespace(t *testing.T) string {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for a mount namespace")
-		}
-		t.Skip("needs root for a mount namespace")
-	}
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
+	testroot.MountNamespace(t)
 	dir := t.TempDir()
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	return dir

@@ -1,27 +1,20 @@
 package ociarchive
 
 import (
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestNamesAreThoseOfTheBuild(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/image-names.json")
-	var vectors struct {
+	vectors := testvector.Read[struct {
 		Names []struct {
 			Text, Repository, Tag string
 			Forms                 []string
 		}
 		Refused []string
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &vectors)
-	}
-	if err != nil || len(vectors.Names) == 0 {
-		t.Fatal(err)
-	}
+	}](t, "image-names.json")
 	for _, want := range vectors.Names {
 		name, err := ParseName(want.Text)
 		looked := []string{want.Repository + ":" + want.Tag, want.Repository + "@sha256:b"}

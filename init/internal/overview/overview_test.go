@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 // lines gives a Watch these lines.
@@ -201,24 +203,17 @@ func TestThePageOfAHealthyNodeDoesNotChangeWithTime(t *testing.T) {
 	}
 }
 
-// vectors are what Prometheus' own tools and the rules of examples/monitoring are tested with.
-const vectors = "../../../packages/host-api/vectors/"
-
 // labelNames are those of a line of the text format.
 var labelNames = regexp.MustCompile(`([a-z_]+)="`)
 
+// Prometheus' own tools and the rules of examples/monitoring are tested with these vectors.
 func TestMetricsAreThoseOfTheVectors(t *testing.T) {
 	told := lines(`{"up":2,"ev":"kubelet.start"}`, `{"up":4,"lvl":"warn","ev":"x","code":"KIOS_INIT_DATA","cause":"c"}`)
 	text := Metrics(stateFiles(t, joined).Facts(1000, told))
-	want, err := os.ReadFile(vectors + "init.prom")
-	if err != nil || string(text) != string(want) {
-		t.Errorf("%v\n%s", err, text)
+	if string(text) != string(testvector.Text(t, "init.prom")) {
+		t.Errorf("%s", text)
 	}
-	var all map[string]map[string][]string
-	names, err := os.ReadFile(vectors + "metrics.json")
-	if err == nil {
-		err = json.Unmarshal(names, &all)
-	}
+	want := testvector.Read[map[string]map[string][]string](t, "metrics.json")["init.prom"]
 	got := map[string][]string{}
 	for line := range strings.Lines(string(text)) {
 		if name, rest, found := strings.Cut(line, "{"); found && !strings.HasPrefix(line, "#") {
@@ -230,8 +225,8 @@ func TestMetricsAreThoseOfTheVectors(t *testing.T) {
 			got[name] = labels
 		}
 	}
-	if err != nil || !maps.EqualFunc(got, all["init.prom"], slices.Equal) {
-		t.Errorf("%v\n%v\n%v", err, got, all["init.prom"])
+	if !maps.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%v\n%v", got, want)
 	}
 }
 

@@ -3,9 +3,10 @@ package reserve
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 // vector is a machine and the drop-in that init writes on it.
@@ -15,21 +16,6 @@ type vector struct {
 	CPUs, Tasks                 uint64
 	InRAM                       bool
 	Config                      map[string]any
-}
-
-func vectors(t *testing.T) []vector {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/reservations.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []vector
-	if err := json.Unmarshal(text, &found); err != nil {
-		t.Fatal(err)
-	}
-	if len(found) < 5 {
-		t.Fatalf("%d vectors", len(found))
-	}
-	return found
 }
 
 // parse reads the two levels of keys that Config writes.
@@ -77,7 +63,7 @@ func jsonOf(value any) string {
 }
 
 func TestEachMachineKeepsBackWhatTheVectorsSay(t *testing.T) {
-	for _, v := range vectors(t) {
+	for _, v := range testvector.Read[[]vector](t, "reservations.json") {
 		m := Machine{Memory: v.MemoryMiB * mib, Root: v.RootMiB * mib, Storage: v.DiskMiB * mib, CPUs: v.CPUs, Tasks: v.Tasks, InRAM: v.InRAM}
 		if got, want := parse(t, For(m).Config()), flat(v.Config); !maps.Equal(got, want) {
 			t.Errorf("%s:\n got %s\nwant %s", v.Name, jsonOf(got), jsonOf(want))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
 )
 
 // machine has a sysfs of its own, in which links have the indices that the test gives them, and the IPv6 settings of a
@@ -189,12 +191,7 @@ func ip(t *testing.T, args string) {
 }
 
 func TestTheKernelTellsOfLinksThatAppearAreRenamedOrGetIPv6Later(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for a network namespace")
-		}
-		t.Skip("needs root for a network namespace")
-	}
+	testroot.Require(t, "a network namespace")
 	runtime.LockOSThread() // never unlocked: the thread ends with the test, and its namespace with it
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/testdisk"
+	"kios.dev/init/internal/testvector"
 )
 
 // put makes files below a folder; a name with a slash at its end is a folder.
@@ -33,18 +33,11 @@ func put(t *testing.T, folder string, files map[string]string) {
 }
 
 func TestInitKnowsTheNamesOfTheFolderForPeople(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/boot-folder.json")
-	var want struct {
+	want := testvector.Read[struct {
 		Files   []string
 		Folders map[string][]string
 		NoCloud []string
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &want)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	}](t, "boot-folder.json")
 	names := map[string][]string{}
 	for _, name := range want.Files {
 		names[strings.ToLower(name)] = nil

@@ -4,30 +4,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
 )
 
 // cgroup makes a group with a child group, as a pod has one, in a mount of its own.
 func cgroup(t *testing.T) (group, pod string) {
-	if os.Getuid() != 0 {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs root for control groups")
-		}
-		t.Skip("needs root for control groups")
-	}
-	runtime.LockOSThread() // never unlocked: the thread ends with the test, and its mounts with it
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
+	testroot.MountNamespace(t)
 	root := t.TempDir()
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
 	if err := unix.Mount("cgroup2", root, "cgroup2", 0, ""); err != nil {
 		t.Skipf("no cgroup v2 here: %v", err)
 	}

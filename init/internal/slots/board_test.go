@@ -2,11 +2,11 @@ package slots
 
 import (
 	"bytes"
-	"encoding/json"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 // boardVectors is board-slots.json, which also binds the build and the update agent.
@@ -34,19 +34,8 @@ type boardVectors struct {
 	} `json:"changes"`
 }
 
-func readBoardVectors(t *testing.T) (v boardVectors) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/board-slots.json")
-	if err == nil {
-		err = json.Unmarshal(text, &v)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 func TestTheSettingsOfABoardSayWhatStarts(t *testing.T) {
-	v := readBoardVectors(t)
+	v := testvector.Read[boardVectors](t, "board-slots.json")
 	for _, c := range v.Choices {
 		got, ok := ParseChoice([]byte(c.Text))
 		if ok != (c.Choice != nil) || ok && got != *c.Choice {
@@ -71,7 +60,7 @@ func TestTheSettingsOfABoardSayWhatStarts(t *testing.T) {
 
 func TestAChoiceIsWrittenInPlaceAndInOneSector(t *testing.T) {
 	rest := bytes.Repeat([]byte("arm_64bit=1\n"), 100)
-	for _, c := range readBoardVectors(t).Changes {
+	for _, c := range testvector.Read[boardVectors](t, "board-slots.json").Changes {
 		if got := c.Choice.In([]byte(c.From)); string(got) != c.To {
 			t.Errorf("%q", got)
 		}

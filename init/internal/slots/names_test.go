@@ -1,10 +1,10 @@
 package slots
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestAnEntrysNameIsReadAsItIsWritten(t *testing.T) {
@@ -38,11 +38,7 @@ func TestAnythingElseIsNoEntry(t *testing.T) {
 
 // The vectors bind all who read and write the medium.
 func TestNamesAndTextsAreThoseOfTheVectors(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/boot-slots.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct {
+	vectors := testvector.Read[struct {
 		Entry struct {
 			Generation               int
 			Version, Name, EFI, Text string
@@ -52,10 +48,7 @@ func TestNamesAndTextsAreThoseOfTheVectors(t *testing.T) {
 			Generation, TriesDone int
 			TriesLeft             *int
 		}
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Names) == 0 {
-		t.Fatal(err)
-	}
+	}](t, "boot-slots.json")
 	e := vectors.Entry
 	if got := EntriesDir + "/" + (Entry{Generation: e.Generation}).Name(); got != e.Name {
 		t.Errorf("%s, the vector is %s", got, e.Name)
@@ -101,16 +94,12 @@ func TestAnEntryNamesItsImageAndNeverOptions(t *testing.T) {
 }
 
 func TestModulesAreNamedAsWhoWritesThemNamesThem(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/boot-slots.json")
-	var vectors struct {
+	vectors := testvector.Read[struct {
 		Modules struct {
 			Generation int
 			Name       string
 		}
-	}
-	if err != nil || json.Unmarshal(text, &vectors) != nil {
-		t.Fatalf("%s, %v", text, err)
-	}
+	}](t, "boot-slots.json")
 	if got := ImagesDir + "/" + ModulesName(vectors.Modules.Generation); got != vectors.Modules.Name {
 		t.Errorf("%s, want %s", got, vectors.Modules.Name)
 	}

@@ -1,10 +1,11 @@
 package stage2
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestTheStatusNamesWhatIsKnown(t *testing.T) {
@@ -53,12 +54,8 @@ func TestAddressesOfTheHostsLinksAreShown(t *testing.T) {
 }
 
 func TestInitKnowsTheGroupOfTheDHCPAgentsLinks(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/links.json")
-	var vector struct{ Group int }
-	if err == nil {
-		err = json.Unmarshal(text, &vector)
-	}
-	if err != nil || vector.Group != madeByDHCP {
-		t.Errorf("%d is not %d: %v", madeByDHCP, vector.Group, err)
+	vector := testvector.Read[struct{ Group int }](t, "links.json")
+	if vector.Group != madeByDHCP {
+		t.Errorf("%d is not %d", madeByDHCP, vector.Group)
 	}
 }

@@ -1,23 +1,15 @@
 package stage2
 
 import (
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
 
 	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/testvector"
 )
 
 func TestProgramsStartAsTheVectorsSay(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/programs.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors map[string][]string
-	if err := json.Unmarshal(text, &vectors); err != nil {
-		t.Fatal(err)
-	}
+	vectors := testvector.Read[map[string][]string](t, "programs.json")
 	started := map[string][]string{
 		"containerd": containerdArgs,
 		"kubelet":    kubelet.Make(kubelet.Files{}, kubelet.Name{Host: "localhost"}).Args,

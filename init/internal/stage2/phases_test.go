@@ -1,27 +1,19 @@
 package stage2
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 
 	"kios.dev/init/internal/stage1"
+	"kios.dev/init/internal/testvector"
 )
 
 func TestPhasesAreKeptAsInTheVectors(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/phases.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []struct {
+	vectors := testvector.Read[[]struct {
 		Case          string
 		Reached, Kept []phase
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors) < 3 {
-		t.Fatalf("%d vectors, %v", len(vectors), err)
-	}
+	}](t, "phases.json")
 	for _, vector := range vectors {
 		var kept []phase
 		for _, reached := range vector.Reached {

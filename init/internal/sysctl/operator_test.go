@@ -1,30 +1,24 @@
 package sysctl
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
 func TestOperatorsTextsReadAsTheVectorsSay(t *testing.T) {
-	text, err := os.ReadFile("../../../packages/host-api/vectors/sysctls.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors struct {
+	vectors := testvector.Read[struct {
 		OfHost []string
 		Texts  []struct {
 			Text    string
 			Rows    [][2]string
 			Refused []string
 		}
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Texts) < 9 {
-		t.Fatal(err, len(vectors.Texts))
-	}
+	}](t, "sysctls.json")
 	if got := slices.Sorted(slices.Values(ofHost)); !slices.Equal(got, vectors.OfHost) {
 		t.Errorf("of the host: %q", got)
 	}

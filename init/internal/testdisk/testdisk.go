@@ -5,38 +5,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"kios.dev/init/internal/testroot"
 )
 
 // Require skips a test that cannot have loop devices, or fails it where they are required. The test gets a mount
 // namespace of its own.
 func Require(t *testing.T) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		skip(t, "needs root for loop devices")
-	}
+	testroot.Require(t, "loop devices")
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		skip(t, "needs loop devices")
+		testroot.Skip(t, "needs loop devices")
 	}
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
+	testroot.MountNamespace(t)
 }
 
 // Run runs a program and returns its output.

@@ -21,6 +21,8 @@ import (
 
 	"github.com/google/go-tpm/tpm2"
 	"golang.org/x/sys/unix"
+
+	"kios.dev/init/internal/testroot"
 )
 
 // machine is an emulated TPM, whose state outlives a reset.
@@ -33,12 +35,7 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	if _, err := exec.LookPath("swtpm"); err != nil {
-		if os.Getenv("KIOS_REQUIRE_ROOT") == "1" {
-			t.Fatal("needs Debian's swtpm")
-		}
-		t.Skip("needs Debian's swtpm")
-	}
+	testroot.Program(t, "swtpm", "swtpm")
 	m := &machine{t: t, state: t.TempDir(), stop: func() {}}
 	t.Cleanup(func() { m.stop() })
 	return m

@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"kios.dev/init/internal/testvector"
 )
 
-const vector = "../../../packages/host-api/vectors/kernel-layout.json"
+var vector = testvector.Path("kernel-layout.json")
 
 func vectorLayout(t *testing.T) layout {
 	t.Helper()

@@ -4,7 +4,6 @@ import path from 'node:path';
 
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
@@ -17,13 +16,13 @@ import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
 import { labMachine, NODE_ADDRESS } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
-import { seedFor } from '../../src/lab/seed-document.ts';
 import { configure } from '../../src/media/configure/configure.ts';
 import { publish } from '../../src/publish/publish.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { writeNodeDocument } from '../support/node-document.ts';
 import {
   PASSWORD,
   startDistribution,
@@ -103,18 +102,9 @@ await describeRecorded('lifecycle', () => {
   }
 
   async function configureMedium(port: number): Promise<void> {
-    const { 'user-data': text } = seedFor({
-      instanceId: 'unused',
-      endpoint: plane.endpointForGuest,
-      caCertHash: plane.caCertHash,
-      token: await plane.createBootstrapToken(),
-      nodeName: NODE,
-    });
     const entry = { caBundle: registry.ca?.pem, username: USER, password: PASSWORD };
-    const name = `${WORKSTATION_SEEN_BY_GUEST}:${port}`;
-    const document: unknown = { ...Object(parse(text)), registries: { [name]: entry } };
-    const file = path.join(home, 'node.yaml');
-    await writeFile(file, stringify(document));
+    const registries = { [`${WORKSTATION_SEEN_BY_GUEST}:${port}`]: entry };
+    const file = await writeNodeDocument(home, plane, NODE, registries);
     await using undo = new AsyncDisposableStack();
     const wanted = { bootstrap: file };
     const target = machine.file('disk');

@@ -4,7 +4,6 @@ import path from 'node:path';
 
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { parse, stringify } from 'yaml';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { buildPause } from '../../src/build/sources/upstream/pause.ts';
@@ -19,11 +18,11 @@ import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
-import { seedFor } from '../../src/lab/seed-document.ts';
 import { configure } from '../../src/media/configure/configure.ts';
 import { ensurePackages } from '../../src/workstation/packages.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
+import { writeNodeDocument } from '../support/node-document.ts';
 import { fakeDist } from '../support/publish/fake-builds.ts';
 import { buildNewerAgent } from '../support/publish/newer-agent.ts';
 import {
@@ -90,18 +89,8 @@ await describeRecorded('pulled-agent', () => {
   }
 
   async function writeDocument(name: string): Promise<string> {
-    const { 'user-data': text } = seedFor({
-      instanceId: 'unused',
-      endpoint: plane.endpointForGuest,
-      caCertHash: plane.caCertHash,
-      token: await plane.createBootstrapToken(),
-      nodeName: NODE,
-    });
     const entry = { caBundle: registry.ca?.pem, username: USER, password: PASSWORD };
-    const document: unknown = { ...Object(parse(text)), registries: { [name]: entry } };
-    const file = path.join(home, 'node.yaml');
-    await writeFile(file, stringify(document));
-    return file;
+    return writeNodeDocument(home, plane, NODE, { [name]: entry });
   }
 
   async function boot(ports: readonly number[]): Promise<void> {

@@ -1,18 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { parse, stringify } from 'yaml';
-
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import type { ControlPlane } from '../../src/lab/controlplane/controlplane.ts';
 import type { Kubectl } from '../../src/lab/kubectl.ts';
 import { machineDir } from '../../src/lab/node.ts';
 import { chooseAccelerator } from '../../src/lab/qemu/accelerator.ts';
 import { Machine } from '../../src/lab/qemu/machine.ts';
-import { seedFor } from '../../src/lab/seed-document.ts';
 import { configure } from '../../src/media/configure/configure.ts';
 import type { CommandContext } from '../../src/workstation/command-context.ts';
 import { run } from '../../src/workstation/run.ts';
+import { writeNodeDocument } from './node-document.ts';
 
 /** What the nodes of a fleet have in common. */
 export interface FleetOptions {
@@ -52,15 +50,7 @@ export const fleetNames = (size: number): string[] =>
 /** Writes the document of a node into its medium: a machine of a fleet gets nothing from the hypervisor. */
 async function configureMedium(name: string, target: string, options: FleetOptions): Promise<void> {
   const { context, plane, registries, folder } = options;
-  const { 'user-data': text } = seedFor({
-    instanceId: 'unused',
-    endpoint: plane.endpointForGuest,
-    caCertHash: plane.caCertHash,
-    token: await plane.createBootstrapToken(),
-    nodeName: name,
-  });
-  const file = path.join(folder, `${name}.yaml`);
-  await writeFile(file, stringify({ ...Object(parse(text)), registries }));
+  const file = await writeNodeDocument(folder, plane, name, registries);
   const wanted = { bootstrap: file };
   await configure(context, { target, wanted, show: false, json: false });
 }

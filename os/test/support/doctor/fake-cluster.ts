@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import path from 'node:path';
 
+import { writeKubeconfig } from '../kubeconfig.ts';
 import { serveHttp, type HttpServer } from '../serve-http.ts';
 import { SECRET_LINES, SECRETS } from './secrets.ts';
 
@@ -107,21 +106,6 @@ export interface FakeCluster extends AsyncDisposable {
   readonly asked: { readonly method: string; readonly url: string }[];
 }
 
-/** A kubeconfig for a server without TLS. */
-export async function writeKubeconfig(folder: string, url: string): Promise<string> {
-  const file = path.join(folder, 'kubeconfig');
-  const content = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'c', cluster: { server: url, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'u', user: { token: SECRETS.webToken } }],
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'c',
-  };
-  await writeFile(file, JSON.stringify(content), { mode: 0o600 });
-  return file;
-}
-
 export type Reply = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** Serves `known`; `first` may reply in its place, and then returns true. */
@@ -140,7 +124,7 @@ export async function fakeCluster(
     else response.end(typeof reply === 'string' ? reply : JSON.stringify(reply));
   });
   return {
-    kubeconfig: await writeKubeconfig(folder, server.url),
+    kubeconfig: await writeKubeconfig(folder, server.url, { token: SECRETS.webToken }),
     asked,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -8,6 +8,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { takeTurns, type TurnOptions } from '../../../src/fleet/turns.ts';
 import { silent } from '../../../src/workstation/progress.ts';
+import { writeKubeconfig } from '../../support/kubeconfig.ts';
+import { type HttpServer, serveHttp } from '../../support/serve-http.ts';
 
 interface Stored {
   annotations: Record<string, string>;
@@ -16,7 +18,7 @@ interface Stored {
 }
 
 let folder: string;
-let server: Server;
+let server: HttpServer;
 let kubeconfig: string;
 let nodes: Map<string, Stored>;
 let hasLease: boolean;
@@ -85,7 +87,7 @@ beforeEach(async () => {
   onChange = () => {};
   fault = () => undefined;
   printed = [];
-  server = createServer((request, response) => {
+  server = await serveHttp((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
     request.on('end', () => {
@@ -97,28 +99,12 @@ beforeEach(async () => {
       return answer(response, request.method, name, stored, body);
     });
   });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  kubeconfig = path.join(folder, 'kubeconfig');
-  const at = `http://127.0.0.1:${address.port}`;
-  // The library speaks plain HTTP only so.
-  const cluster = { server: at, 'insecure-skip-tls-verify': true };
-  const config = {
-    clusters: [{ name: 'c', cluster }],
-    users: [{ name: 'u', user: {} }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  };
-  await writeFile(kubeconfig, JSON.stringify(config));
+  kubeconfig = await writeKubeconfig(folder, server.url);
 });
 
 afterEach(async () => {
   vi.useRealTimers();
-  server.closeAllConnections();
-  server.close();
+  await server[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 
@@ -313,8 +299,7 @@ it('says so when the cluster has no agents', async () => {
 });
 
 it('says so when nobody listens, or the kubeconfig has no cluster', async () => {
-  server.close();
-  server.closeAllConnections();
+  await server[Symbol.asyncDispose]();
   await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
   await writeFile(kubeconfig, '{}');
   await expect(run()).rejects.toMatchObject({ code: 'KIOS_FLEET_KUBECONFIG' });

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -15,6 +14,8 @@ import {
 } from '../../../src/fleet/updates.ts';
 import { upgrade, type UpgradeOptions } from '../../../src/fleet/upgrade.ts';
 import { silent } from '../../../src/workstation/progress.ts';
+import { writeKubeconfig } from '../../support/kubeconfig.ts';
+import { type HttpServer, serveHttp } from '../../support/serve-http.ts';
 
 const IMAGE = 'registry.example/kios/os:0.2.0';
 const DIGEST = 'f'.repeat(64);
@@ -187,7 +188,7 @@ function partOf(url: string, items: readonly object[]): object {
 
 describe('with an API server', () => {
   let folder: string;
-  let server: Server;
+  let server: HttpServer;
   let kubeconfig: string;
   let nodes: Map<string, Update | undefined>;
   let missing: RegExp;
@@ -258,7 +259,7 @@ describe('with an API server', () => {
         volumes: [{ name: 'os', image: { reference: 'old' } }],
       },
     };
-    server = createServer((request, response) => {
+    server = await serveHttp((request, response) => {
       let body = '';
       request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       request.on('end', () => {
@@ -267,29 +268,12 @@ describe('with an API server', () => {
         response.writeHead(object === undefined ? 404 : 200).end(JSON.stringify(object ?? {}));
       });
     });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    server.listen(0, '127.0.0.1', resolve);
-    await promise;
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    kubeconfig = path.join(folder, 'kubeconfig');
-    const cluster = {
-      server: `http://127.0.0.1:${address.port}`,
-      'insecure-skip-tls-verify': true,
-    };
-    const config = {
-      clusters: [{ name: 'c', cluster }],
-      users: [{ name: 'u', user: {} }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'x',
-    };
-    await writeFile(kubeconfig, JSON.stringify(config));
+    kubeconfig = await writeKubeconfig(folder, server.url);
   });
 
   afterEach(async () => {
     vi.useRealTimers();
-    server.closeAllConnections();
-    server.close();
+    await server[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });
 

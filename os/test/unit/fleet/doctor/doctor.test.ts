@@ -13,9 +13,9 @@ import {
   NODE,
   replies,
   type Reply,
-  writeKubeconfig,
 } from '../../../support/doctor/fake-cluster.ts';
 import { SECRETS } from '../../../support/doctor/secrets.ts';
+import { writeKubeconfig } from '../../../support/kubeconfig.ts';
 
 let folder = '';
 let printed: string[] = [];

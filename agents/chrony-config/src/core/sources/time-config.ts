@@ -37,12 +37,18 @@ const Source = v.pipe(
 );
 export type Source = v.InferOutput<typeof Source>;
 
+/** The longest path: chronyd does not start with a line of 2048 characters. */
+const MAX_PATH = 1024;
+
 /**
  * Returns whether a text is the path of a file in the operator's folder, without a step out of it. chronyd's container
  * can read no other.
  */
 export const isOperatorFile = (text: string, folder: string): boolean =>
-  text.startsWith(`${folder}/`) && /^[A-Za-z0-9._/-]+$/.test(text) && !text.includes('..');
+  text.startsWith(`${folder}/`) &&
+  text.length <= MAX_PATH &&
+  /^[A-Za-z0-9._/-]+$/.test(text) &&
+  !text.includes('..');
 
 /** `/etc/kios/time/time.yaml`. */
 export const TimeConfig = v.strictObject({

@@ -8,6 +8,8 @@ const host = v.pipe(
     (text) => canonicalIp(text) !== undefined || isHostname(text),
     'must be an IP address or a host name',
   ),
+  // One name has one form: a certificate has it without the last dot.
+  v.transform((text) => text.toLowerCase().replace(/\.$/, '')),
 );
 // These are chronyd's limits; it silently drops a line with a value outside them.
 const poll = v.pipe(v.number(), v.integer(), v.minValue(-6), v.maxValue(24));

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 
 import { fnmatch } from '../index/fnmatch.ts';
-import { type ModprobeConfig, optionsOf } from '../index/modprobe-config.ts';
+import { hasInstall, type ModprobeConfig, optionsOf } from '../index/modprobe-config.ts';
+import { normalise } from '../index/module-name.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -45,7 +46,7 @@ export type Policy = v.InferOutput<typeof Policy>;
 
 const underscores = (name: string): string => name.replaceAll('-', '_');
 const matching = (patterns: readonly string[], name: string): string | undefined =>
-  patterns.find((pattern) => fnmatch(underscores(pattern), name));
+  patterns.find((pattern) => fnmatch(normalise(pattern) ?? pattern, name));
 
 /** Who wants a module: a device (`alias`), the operator (`name`) or another module (`dep`). */
 export type Wanted = 'alias' | 'name' | 'dep';
@@ -59,7 +60,8 @@ export function denial(
 ): string | undefined {
   const denied = matching(policy.deny, name);
   if (denied !== undefined) return `deny: ${denied}`;
-  if (config.install.has(name)) return 'install';
+  if (config.refused.has(name)) return 'module_blacklist';
+  if (hasInstall(config, name)) return 'install';
   if (wanted === 'alias' && config.blacklist.has(name)) return 'blacklist';
   const allowed = wanted === 'dep' || policy.allow === undefined || matching(policy.allow, name);
   return allowed === undefined ? 'allow' : undefined;

@@ -13,6 +13,29 @@ const params = v.pipe(
   v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'must have balanced quotes'),
 );
 
+/** A pattern of names or aliases, in the form of fnmatch(3). */
+const pattern = v.pipe(
+  text,
+  v.check((value) => normalise(value) !== undefined, 'has unbalanced brackets'),
+);
+
+/** Says why a list of patterns cannot count; undefined when it can. */
+function listFault(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return 'is not a list';
+  const entry: unknown = value.find((each) => !v.is(pattern, each));
+  if (entry === undefined && !value.includes(undefined)) return undefined;
+  return `has an entry that is no pattern, so all of it counts as absent: ${JSON.stringify(entry)?.slice(0, 80)}`;
+}
+
+/**
+ * A list that keeps out what it does not have. One with a faulty entry counts as absent: without that entry it would
+ * keep out what the entry was to let in, the driver of a network card perhaps.
+ */
+const only = v.custom<string[]>(
+  (value) => listFault(value) === undefined,
+  ({ input }) => listFault(input) ?? '',
+);
+
 /** `/etc/kios/modules/modules.yaml`. */
 export const Policy = v.strictObject({
   load: v.optional(
@@ -26,16 +49,16 @@ export const Policy = v.strictObject({
     [],
   ),
   /** Patterns of modules that are never loaded, not even as dependencies. */
-  deny: v.optional(v.array(text), []),
+  deny: v.optional(v.array(pattern), []),
   /** Patterns of the only modules that may be loaded, besides dependencies; all when absent. */
-  allow: v.optional(v.array(text)),
+  allow: v.optional(only),
   coldplug: v.optional(
     v.strictObject({
       enabled: v.optional(v.boolean(), true),
       /** Buses whose devices get drivers; all when absent. */
-      buses: v.optional(v.array(text)),
+      buses: v.optional(only),
       /** Patterns of aliases that get no driver. */
-      skip: v.optional(v.array(text), []),
+      skip: v.optional(v.array(pattern), []),
     }),
     {},
   ),

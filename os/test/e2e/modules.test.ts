@@ -106,7 +106,8 @@ await describeRecorded('modules', () => {
     await machine.plug(PLUGS.reader);
     await eventually(() => {
       expect(logged('mod.denied', 'rule')).toEqual([[module, `deny: ${module}`]]);
-      expect(logged('mod.fail', 'why')).toEqual([[dependent, `it needs ${module}`]]);
+      const why = `it needs ${module}, which is denied by deny: ${module}`;
+      expect(logged('mod.fail', 'why')).toEqual([[dependent, why]]);
     });
     expect(states().get('sdhci-pci')).toMatchObject({ driver: '' });
     expect([isLoaded(module), isLoaded(dependent)]).toEqual([false, false]);

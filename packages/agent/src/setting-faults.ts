@@ -16,10 +16,10 @@ export interface SettingFault {
 export function requireNoFaults(faults: readonly SettingFault[]): void {
   const [first] = faults;
   if (first === undefined) return;
-  const all = faults.map(
-    ({ line, path, why, remedy }) =>
-      `${line === undefined ? '' : `line ${line}: `}${path}: ${why}. ${remedy}`,
-  );
+  const all = faults.map(({ file, line, path, why, remedy }) => {
+    const other = file === first.file ? '' : `${file}: `;
+    return `${other}${line === undefined ? '' : `line ${line}: `}${path}: ${why}. ${remedy}`;
+  });
   throw new ConfigError(`use ${first.file}: ${all.join(' ')}`);
 }
 

@@ -23,6 +23,8 @@ export interface Uevent {
   readonly action: string;
   readonly devpath: string;
   readonly variables: ReadonlyMap<string, string>;
+  /** What the device is, as modules are asked for: every MODALIAS. ACPI devices have two. */
+  readonly aliases: readonly string[];
 }
 
 /** Parses a kernel uevent: `ACTION@DEVPATH`, then `KEY=value` strings, each NUL-terminated. */
@@ -30,14 +32,13 @@ export function parseUevent(bytes: Uint8Array): Uevent {
   const [head = '', ...rest] = decoder.decode(bytes).split('\0');
   const at = head.indexOf('@');
   if (at < 1) throw new DecodeError('decode uevent: it has no ACTION@DEVPATH');
-  const pairs = rest.filter((line) => line.includes('='));
-  const variables = new Map(
-    pairs.map((line) => {
-      const equals = line.indexOf('=');
-      return [line.slice(0, equals), line.slice(equals + 1)] as const;
-    }),
-  );
-  return { action: head.slice(0, at), devpath: head.slice(at + 1), variables };
+  const pairs = rest.flatMap((line) => {
+    const equals = line.indexOf('=');
+    return equals < 0 ? [] : [[line.slice(0, equals), line.slice(equals + 1)] as const];
+  });
+  const aliases = pairs.flatMap(([key, value]) => (key === 'MODALIAS' ? [value] : []));
+  const [action, devpath] = [head.slice(0, at), head.slice(at + 1)];
+  return { action, devpath, variables: new Map(pairs), aliases };
 }
 
 /** Why a datagram does not count: another program sent it, or it is not an event. */

@@ -36,6 +36,37 @@ describe('modprobe.d files', () => {
   });
 });
 
+/** Reads one file of modprobe.d. */
+function read(text: string) {
+  const config = emptyConfig();
+  addModprobeFile(config, text);
+  return config;
+}
+
+describe('a line of modprobe.d', () => {
+  it('without what its keyword needs does not count', () => {
+    const config = read('install a\nremove b\noptions c\nsoftdep d\nalias e\nblacklist\n');
+    expect(config).toEqual({ ...emptyConfig(), aliases: config.aliases });
+    expect(config.aliases.lookup('e')).toEqual([]);
+  });
+
+  it('may deny by a pattern', () => {
+    const config = read('install usb-* /bin/false\n');
+    expect(denial(policy(), config, 'usb_storage', 'alias')).toBe('install');
+    expect(denial(policy(), config, 'usbcore', 'dep')).toBeUndefined();
+  });
+
+  it('blacklists a name, not a pattern', () => {
+    expect(denial(policy(), read('blacklist usb_*\n'), 'usb_storage', 'alias')).toBeUndefined();
+  });
+
+  it('may end as files of Windows do, and go on in the next one', () => {
+    const config = read('options a x=1 \\\r\n  y=2\r\noptions b z=3\r\n');
+    expect(paramsOf(policy(), config, 'a')).toBe('x=1   y=2');
+    expect(paramsOf(policy(), config, 'b')).toBe('z=3');
+  });
+});
+
 describe('install lines that are ignored', () => {
   it('deny nothing, and still define a name', () => {
     const config = emptyConfig();
@@ -64,6 +95,30 @@ describe('the kernel command line', () => {
   });
 });
 
+describe('module_blacklist of the kernel command line', () => {
+  const config = emptyConfig();
+  addCmdline(config, 'module_blacklist=nouveau,snd-hda module-blacklist=kvm');
+
+  it.each<readonly [string, Wanted, string | undefined]>([
+    ['nouveau', 'alias', 'module_blacklist'],
+    ['nouveau', 'name', 'module_blacklist'],
+    ['snd_hda', 'dep', 'module_blacklist'],
+    ['kvm', 'name', 'module_blacklist'],
+    ['', 'name', undefined],
+  ])('%j wanted by %s is denied by %s, as the kernel would', (name, wanted, rule) => {
+    expect(denial(policy(), config, name, wanted)).toBe(rule);
+  });
+});
+
+it.each(['a.b.c=1', 'root=UUID=a.b', 'foo=a.b', '.b=1', 'a.=1', 'a]b.c=1', 'a.', 'quiet'])(
+  'the word %j of the kernel command line gives no loaded module a parameter',
+  (word) => {
+    const config = emptyConfig();
+    addCmdline(config, word);
+    expect(config).toEqual({ ...emptyConfig(), aliases: config.aliases });
+  },
+);
+
 describe('the policy', () => {
   const config = emptyConfig();
   config.blacklist.add('e1000e');
@@ -72,6 +127,8 @@ describe('the policy', () => {
   it.each([
     [{ deny: ['usb*'], allow: ['usb*'] }, 'usb_storage', 'name', 'deny: usb*'],
     [{ deny: ['nvme-core'] }, 'nvme_core', 'dep', 'deny: nvme-core'],
+    [{ deny: ['snd-[a-m]*'] }, 'snd_hda_intel', 'alias', 'deny: snd-[a-m]*'],
+    [{ deny: ['snd-[!a-m]*'] }, 'snd_hda_intel', 'alias', undefined],
     [{ allow: ['virtio_*'] }, 'nvme', 'alias', 'allow'],
     [{ allow: ['virtio_*'] }, 'failover', 'dep', undefined],
     [{ allow: ['virtio-*'] }, 'virtio_net', 'alias', undefined],

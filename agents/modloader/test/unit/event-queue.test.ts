@@ -27,6 +27,11 @@ describe('the queue of device events', () => {
     expect(await queue.next()).toEqual({ aliases: ['pci:a'], isOverrun: false });
   });
 
+  it('takes both aliases of an ACPI device', async () => {
+    uevents.send('add@/devices/x\0ACTION=add\0MODALIAS=acpi:A:\0SEQNUM=7\0MODALIAS=of:NbT\0');
+    expect((await queue.next()).aliases).toEqual(['acpi:A:', 'of:NbT']);
+  });
+
   it('leaves out devices that go, and events without an alias', async () => {
     uevents.send(ueventOf('pci:gone', 'remove'));
     uevents.send('add@/devices/x\0ACTION=add\0SUBSYSTEM=net\0');

@@ -71,8 +71,19 @@ describe('the loader', () => {
     await loader.serve([NIC], 'alias');
     expect(kernel.calls).toEqual(['virtio']);
     expect(lists.denied).toEqual([{ name: 'failover', rule: 'deny: failover' }]);
-    expect(lists.failed).toMatchObject([{ name: 'virtio_net', why: 'it needs failover' }]);
+    const why = 'it needs failover, which is denied by deny: failover';
+    expect(lists.failed).toMatchObject([{ name: 'virtio_net', why }]);
   });
+
+  it.each([
+    ['cpu:type:x86', 'acpi:KVM:'],
+    ['acpi:KVM:', 'cpu:type:x86'],
+  ])('loads a dependency that may not be loaded for its own device, with %j before %j', async (...aliases) => {
+    const own = 'alias acpi:KVM: kvm\nalias cpu:type:x86* kvm_intel\n';
+    const { kernel, loader } = setUp({ allow: ['kvm_intel'] }, {}, { 'modules.alias': own });
+    await loader.serve(aliases, 'alias');
+    expect(kernel.calls).toEqual(['kvm', 'kvm_intel']);
+  }); // prettier-ignore
 
   it('passes the parameters to the kernel', async () => {
     const { kernel, loader } = setUp({ params: { 'virtio-net': 'gso=0' } });

@@ -1,13 +1,15 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import type { SettingFault } from '@kios/agent';
 import { readSettingsFile } from '@kios/agent/settings-file';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { Policy } from '../../src/core/policy/policy.ts';
 import { Daemon } from '../../src/edge/loading/daemon.ts';
 import { Loader } from '../../src/edge/loading/loader.ts';
+import { readLoadFiles, readModprobeConfig } from '../../src/edge/loading/module-files.ts';
 import { OperatorFiles, reportWaiting } from '../../src/edge/loading/operator-files.ts';
 import { Report } from '../../src/edge/report/report.ts';
 import { setUp, SILENT } from '../support/fake-kernel.ts';
@@ -35,6 +37,7 @@ describe('a fault in modules.yaml costs the entry that has it:', () => {
     ['laod: [{name: tun}]', 'laod', 1, 'Did you mean load?'],
     ['deny: usb_storage', 'deny', 1, 'is not a list'],
     ['deny: [usb_storage, 5]', 'deny.1', 1, 'is not a text'],
+    ['deny: ["sd[a"]', 'deny.0', 1, 'has unbalanced brackets'],
     ['coldplug: off', 'coldplug', 1, 'is not a map'],
     ['coldplug:\n  buses: pci', 'coldplug.buses', 2, 'is not a list'],
     ['params: {loop: "a=\\"1"}', 'params.loop', 1, 'must have balanced quotes'],
@@ -46,6 +49,20 @@ describe('a fault in modules.yaml costs the entry that has it:', () => {
     expect(settings.coldplug.enabled).toBe(true);
     expect(faults[0]).toMatchObject({ path: at, line });
     expect(`${faults[0]?.why} ${faults[0]?.remedy}`).toContain(why);
+  });
+
+  it.each<readonly [text: string, at: string, why: string]>([
+    ['allow: virtio_net', 'allow', 'is not a list'],
+    ['allow:', 'allow', 'has no value'],
+    ['allow: [virtio_net:, nvme]', 'allow', '{"virtio_net":null}'],
+    ['allow: [nvme, "virtio_[net"]', 'allow', '"virtio_[net"'],
+    ['allow: [""]', 'allow', '""'],
+    ['coldplug: {buses: [pci, 5]}', 'coldplug.buses', '5'],
+  ])('%j, which would keep out what the entry lets in, as a whole', async (text, at, why) => {
+    const { settings, faults } = await read(`${text}\nload: [{name: tun}]\n`);
+    expect(settings).toEqual(policy({ load: [{ name: 'tun' }] }));
+    expect(faults).toMatchObject([{ path: at, line: 1 }]);
+    expect(faults[0]?.why).toContain(why);
   });
 
   it('and the others of a list count', async () => {
@@ -68,6 +85,26 @@ describe('a fault in modules.yaml costs the entry that has it:', () => {
     const { settings, faults } = await read(text);
     expect(settings).toEqual(policy());
     expect(faults).toHaveLength(1);
+  });
+});
+
+describe('files of modprobe.d and modules-load.d', () => {
+  it('count by the names that kmod takes; one that cannot be read is a fault', async () => {
+    const dir = await mkdtemp(path.join(folder, 'd-'));
+    const files = { 'a.conf': 'kvm', 'b.alias': 'loop', '.c.conf': 'nvme', 'd.conf~': 'sctp' };
+    for (const [name, module] of Object.entries(files))
+      await writeFile(`${dir}/${name}`, `blacklist ${module}\n`);
+    await symlink('/nonexistent', `${dir}/e.conf`);
+    await symlink('/dev/null', `${dir}/f.conf`);
+    await mkdir(`${dir}/g.conf`);
+    const faults: SettingFault[] = [];
+    const config = await readModprobeConfig([dir, `${dir}/none`], faults, false, '/dev/null');
+    expect([...config.blacklist]).toEqual(['kvm', 'loop']);
+    const whys = faults.map(({ file, why }) => `${path.basename(file)} ${why}`);
+    expect(whys).toEqual(['e.conf cannot be read: ENOENT', 'g.conf cannot be read: EISDIR']);
+    const again: SettingFault[] = [];
+    expect(await readLoadFiles(dir, again)).toEqual(['blacklist kvm']);
+    expect(again).toEqual(faults);
   });
 });
 

@@ -236,6 +236,7 @@ describe('uevents', () => {
     const event = parseUevent(new TextEncoder().encode(text));
     expect(event).toMatchObject({ action: 'add', devpath: '/devices/pci0/net/eth0' });
     expect(event.variables.get('MODALIAS')).toBe('virtio:d1v=4');
+    expect(event.aliases).toEqual(['virtio:d1v=4']);
   });
 
   it("are rejected in udev's own format", () => {

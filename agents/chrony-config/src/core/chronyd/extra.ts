@@ -30,10 +30,10 @@ const file: Kind = (text, folder) =>
 
 /**
  * The directives that a client may tune, and their arguments (chrony.conf(5)). chronyd does not start with an unknown
- * directive, a wrong argument or one too many, so this is all that it is given.
+ * directive, a wrong argument or one too many, so this is all that it is given. Nor does it start when the port of
+ * `acquisitionport` is another program's, or one that takes a capability.
  */
 const DIRECTIVES: Readonly<Record<string, readonly Kind[]>> = {
-  acquisitionport: [whole(0, 65_535)],
   authselectmode: [word('require', 'prefer', 'mix', 'ignore')],
   bindacqaddress: [address],
   bindacqdevice: [link],
@@ -80,8 +80,7 @@ export interface Extra {
   readonly faults: readonly ExtraFault[];
 }
 
-function faultOf(line: string, folder: string): string | undefined {
-  const [name = '', ...given] = line.split(/\s+/);
+function faultOf([name = '', ...given]: readonly string[], folder: string): string | undefined {
   const directive = name.toLowerCase();
   const kinds = Object.hasOwn(DIRECTIVES, directive) ? DIRECTIVES[directive] : undefined;
   if (kinds === undefined) {
@@ -108,11 +107,12 @@ export function readExtra(text: string, folder: string): Extra {
   const lines: string[] = [];
   const faults: ExtraFault[] = [];
   for (const [at, raw] of text.split('\n').entries()) {
-    const line = raw.trim();
+    const words = raw.split(/\s+/).filter((word) => word !== '');
     // Comments of chrony.conf begin a line.
-    if (line === '' || /^[!;#%]/.test(line)) continue;
-    const why = faultOf(line, folder);
-    if (why === undefined) lines.push(line);
+    if (words[0] === undefined || /^[!;#%]/.test(words[0])) continue;
+    const why = faultOf(words, folder);
+    // chronyd knows other blanks than this does, and no line of 2048 characters.
+    if (why === undefined) lines.push(words.join(' '));
     else faults.push({ line: at, why });
   }
   return { lines, faults };

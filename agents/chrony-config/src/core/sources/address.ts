@@ -15,13 +15,13 @@ export const isIpv6 = (ip: string): boolean => ip.includes(':');
 
 type Rule = readonly [kind: RegExp, why: string];
 
-/** Over canonical addresses: RFC 4291 §2.4 to §2.7, §2.5.5. */
+/** Over canonical addresses: RFC 4291 §2.4 to §2.7, §2.5.5; RFC 2765 §2.1. */
 const RULES_V6: readonly Rule[] = [
   [/^::1?$/, 'it is this node'],
   [/^::[0-9a-f]{1,4}$/, 'it is an IPv4 address in the form of IPv6'],
   [/^ff/, 'it is a multicast address'],
   [/^fe[89ab]/, 'it is a link-local address, which means nothing without its link'],
-  [/^::(?:ffff:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/, 'it is an IPv4 address in the form of IPv6'],
+  [/^::(?:ffff:(?:0:)?)?[0-9a-f]{1,4}:[0-9a-f]{1,4}$/, 'it is an IPv4 address in the form of IPv6'],
 ];
 
 /** Returns the reason why an IP address cannot be a node's time server; undefined when it can. */

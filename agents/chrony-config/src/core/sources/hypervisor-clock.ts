@@ -12,9 +12,12 @@ export interface HypervisorClock {
 /** chronyd's name for it: its first reference clock, of the kind PHC. */
 export const CLOCK_ID = 'PHC0';
 
-/** Other clocks are those of network cards, which nobody may have set. */
+/**
+ * Other clocks are those of network cards, which nobody may have set. The kernel numbers the clocks of its driver
+ * `ptp_vmclock`: `vmclock0`.
+ */
 export const isHypervisorClock = (name: string): boolean =>
-  /^(?:KVM virtual PTP|hyperv|ptp_vmclock)$/.test(name);
+  /^(?:KVM virtual PTP|hyperv|ptp_vmclock|vmclock\d+)$/.test(name);
 
 /** Returns why the clock is no source; undefined when it is one. A device that does not open would end chronyd. */
 export function clockFault(

@@ -19,8 +19,8 @@ const ADDRESSES: ReadonlySet<string> = new Set([
   ...['8', '9', 'a', 'b', 'c'].map((group) => `2a03:2880:ff0${group}::123`),
 ]);
 
-/** The address of a cloud's services, which is smeared on Google's cloud and not on Oracle's. */
-const CLOUD_SERVICES = '169.254.169.254';
+/** The addresses of a cloud's services, which are smeared on Google's cloud and not on Oracle's. */
+const CLOUD_SERVICES: ReadonlySet<string> = new Set(['169.254.169.254', 'fd20:ce::254']);
 
 /** Platforms whose hosts follow a smeared clock, and with them what the hypervisor shows of it. */
 const SMEARED_HOSTS: ReadonlySet<string> = new Set(['aws', 'gcp']);
@@ -31,7 +31,7 @@ export const hasSmearedHosts = (platform: string): boolean => SMEARED_HOSTS.has(
 export function isSmeared(host: string, platform: string): boolean {
   const ip = canonicalIp(host);
   if (ip === undefined) return NAMES.test(host);
-  return ADDRESSES.has(ip) || (ip === CLOUD_SERVICES && platform === 'gcp');
+  return ADDRESSES.has(ip) || (CLOUD_SERVICES.has(ip) && platform === 'gcp');
 }
 
 /** What a conflict of kinds is decided by. */

@@ -86,7 +86,15 @@ export class SourceDraft {
       }
       given += this.#expand(origin, entry, MAX_PER_ORIGIN - given);
     }
-    return good.length > 0;
+    return good.some((entry) => !this.#isBeyond(origin, entry));
+  }
+
+  /** Returns whether a server of the platform can never be a source: the node has addresses of the other family alone. */
+  #isBeyond({ kind }: Origin, { host }: Entry): boolean {
+    const { ipv4, ipv6 } = this.#inputs.families ?? { ipv4: true, ipv6: true };
+    const ip = canonicalIp(host);
+    if (kind !== 'platform' || ip === undefined || ipv4 === ipv6) return false;
+    return this.#familyFault(ip) !== undefined;
   }
 
   #isGood(origin: Origin, { host, fault }: Entry): boolean {

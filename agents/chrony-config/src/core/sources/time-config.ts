@@ -8,6 +8,8 @@ const host = v.pipe(
     (text) => canonicalIp(text) !== undefined || isHostname(text),
     'must be an IP address or a host name',
   ),
+  // One name has one form: a certificate has it without the last dot.
+  v.transform((text) => text.toLowerCase().replace(/\.$/, '')),
 );
 // These are chronyd's limits; it silently drops a line with a value outside them.
 const poll = v.pipe(v.number(), v.integer(), v.minValue(-6), v.maxValue(24));
@@ -37,12 +39,18 @@ const Source = v.pipe(
 );
 export type Source = v.InferOutput<typeof Source>;
 
+/** The longest path: chronyd does not start with a line of 2048 characters. */
+const MAX_PATH = 1024;
+
 /**
  * Returns whether a text is the path of a file in the operator's folder, without a step out of it. chronyd's container
  * can read no other.
  */
 export const isOperatorFile = (text: string, folder: string): boolean =>
-  text.startsWith(`${folder}/`) && /^[A-Za-z0-9._/-]+$/.test(text) && !text.includes('..');
+  text.startsWith(`${folder}/`) &&
+  text.length <= MAX_PATH &&
+  /^[A-Za-z0-9._/-]+$/.test(text) &&
+  !text.includes('..');
 
 /** `/etc/kios/time/time.yaml`. */
 export const TimeConfig = v.strictObject({

@@ -8,7 +8,6 @@ import { describe, expect, it } from 'vitest';
 import { readExtra } from '../../../src/core/chronyd/extra.ts';
 
 const GOOD = [
-  'acquisitionport 1123',
   'authselectmode require',
   'bindacqaddress 192.0.2.1',
   'bindacqdevice eth0',
@@ -39,6 +38,21 @@ describe('the lines of extra', () => {
   it('are taken as they are, without comments and empty lines', () => {
     const text = `# mine\n\n  ${GOOD.join('\n')}\r\n! more\n`;
     expect(readExtra(text, '/etc/kios/time')).toEqual({ lines: GOOD, faults: [] });
+  });
+
+  it.each([
+    ['logchange\u00a00.5', 'logchange 0.5'],
+    [`logchange${' '.repeat(3000)}0.5`, 'logchange 0.5'],
+    ['fallbackdrift\t16\u2003 19\r', 'fallbackdrift 16 19'],
+  ])('have blanks that chronyd knows, as few as may be: %j', (line, taken) => {
+    expect(readExtra(line, '/etc/kios/time')).toEqual({ lines: [taken], faults: [] });
+  });
+
+  it('name no file by a path that makes a line too long for chronyd', () => {
+    const file = `/etc/kios/time${'/'.repeat(2100)}ca.pem`;
+    const { lines, faults } = readExtra(`ntstrustedcerts ${file}`, '/etc/kios/time');
+    expect(lines).toEqual([]);
+    expect(faults).toHaveLength(1);
   });
 
   it.skipIf(spawnSync('chronyd', ['--version']).status !== 0)(
@@ -72,6 +86,7 @@ describe('the lines of extra', () => {
     ['bindacqaddress eth0', 'eth0 is not an IP address'],
     ['bindacqdevice eth0/../x', 'eth0/../x is not a network interface'],
     ['ntstrustedcerts /etc/shadow', '/etc/shadow is not a file below /etc/kios/time'],
+    ['acquisitionport 1123', 'acquisitionport is not a directive that may be given'],
     ['maxdrfit 100', 'maxdrfit is not a directive that may be given'],
     ['constructor', 'constructor is not a directive that may be given'],
     ['allow all', 'allow is not a directive that may be given'],

@@ -88,17 +88,21 @@ describe('time.yaml', () => {
     expect(faults).toMatchObject([{ path: 'extra.1', why }]);
   });
 
-  it.each(['/etc/shadow', '..', '/etc/kios/time/../../shadow', ''])(
-    'loses keys that are at %j alone',
-    async (at) => {
-      const { settings, faults } = await read(
-        `keys: { path: "${at}" }\npools: [192.0.2.1]\nextra: minsources 2\n`,
-      );
-      expect(settings.keys).toBeUndefined();
-      expect(settings.pools).toEqual(['192.0.2.1']);
-      expect(faults).toMatchObject([{ path: 'keys.path' }]);
-    },
-  );
+  it.each([
+    '/etc/shadow',
+    '..',
+    '/etc/kios/time/../../shadow',
+    '',
+    `FOLDER${'/'.repeat(2100)}keys`,
+  ])('loses keys that are at %j alone', async (given) => {
+    const at = given.replace('FOLDER', folder);
+    const { settings, faults } = await read(
+      `keys: { path: "${at}" }\npools: [192.0.2.1]\nextra: minsources 2\n`,
+    );
+    expect(settings.keys).toBeUndefined();
+    expect(settings.pools).toEqual(['192.0.2.1']);
+    expect(faults).toMatchObject([{ path: 'keys.path' }]);
+  });
 
   it('may name keys in its folder', async () => {
     const { settings, faults } = await read(`keys: { path: ${folder}/keys }\n`);

@@ -20,7 +20,7 @@ describe("the hypervisor's clock", () => {
   };
   const read = () => readHypervisorClock(path.join(folder, 'class'), path.join(folder, 'dev'));
 
-  it.each(['KVM virtual PTP', 'hyperv', 'ptp_vmclock'])(
+  it.each(['KVM virtual PTP', 'hyperv', 'ptp_vmclock', 'vmclock0'])(
     'is the one that the kernel calls %s',
     async (name) => {
       await clock('ptp0', 'ixgbe-82599-ptp');

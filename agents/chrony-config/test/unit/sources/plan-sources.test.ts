@@ -141,6 +141,7 @@ describe('planSources', () => {
     'fe80::1',
     'febf::1',
     '::ffff:192.0.2.1',
+    '::ffff:0:192.0.2.1',
     '::192.0.2.1',
     '::',
     '240.0.0.1',
@@ -204,6 +205,25 @@ describe('planSources', () => {
         '# platform aws\nserver fd00:ec2::123 prefer iburst minpoll 4 maxpoll 4\n',
     });
     expect(bad(ipv4)).toEqual([]);
+  });
+
+  it.each(['gcp', 'oracle'])(
+    'asks public servers on %s where the node has no address of the family of its servers',
+    (platform) => {
+      const families = { ipv4: false, ipv6: true };
+      expect(plan({}, { platform, families }).names).toEqual(['pool.ntp.org']);
+      // The address of the family may still come.
+      const none = { ipv4: false, ipv6: false };
+      expect(plan({}, { platform, families: none }).names).toEqual([]);
+      expect(plan({}, { platform, families: { ipv4: true, ipv6: true } }).names).toEqual([]);
+    },
+  );
+
+  it('asks no server of NTS twice, by the form of the name that a certificate has', () => {
+    const servers = ['Time.Example.', 'time.example'].map((address) => ({ address, nts: true }));
+    expect(files(plan({ servers }))).toEqual({
+      '10-config.sources': '# time.yaml\nserver time.example iburst nts\n',
+    });
   });
 
   it('keeps addresses of names in the node’s own subnets, whichever families lead further', () => {

@@ -1,4 +1,5 @@
 import { AliasTable } from './alias-table.ts';
+import { fnmatch } from './fnmatch.ts';
 import { parseSoftdepWords, type Softdep } from './index-files.ts';
 import { normalise } from './module-name.ts';
 
@@ -7,11 +8,14 @@ export interface ModprobeConfig {
   readonly aliases: AliasTable;
   /** Modules that a device's alias does not load; their names still do. */
   readonly blacklist: Set<string>;
+  /** Modules that the kernel itself refuses (`module_blacklist=`). */
+  readonly refused: Set<string>;
   /** Parameters by the name or alias of a module, in the order in which they count. */
   readonly options: { readonly name: string; readonly parameters: string }[];
-  readonly softdeps: Map<string, Softdep>;
-  /** `install` lines, which are never run: they deny the module. `block` is the idiom `install X /bin/false`. */
-  readonly install: Map<string, 'block' | 'command'>;
+  /** By patterns of modules, of which the first counts. */
+  readonly softdeps: { readonly pattern: string; readonly softdep: Softdep }[];
+  /** Patterns of the modules that have `install` lines, which are never run: they deny the module. */
+  readonly install: Set<string>;
   /** Names that `install` and `remove` lines define, whatever else does. */
   readonly commands: Set<string>;
 }
@@ -20,58 +24,83 @@ export function emptyConfig(): ModprobeConfig {
   return {
     aliases: new AliasTable(),
     blacklist: new Set(),
+    refused: new Set(),
     options: [],
-    softdeps: new Map(),
-    install: new Map(),
+    softdeps: [],
+    install: new Set(),
     commands: new Set(),
   };
 }
 
 /** Returns the parameters of a module that is loaded for `alias`, one text for each line. */
-export function optionsOf({ options }: ModprobeConfig, name: string, alias: string): string[] {
+export function optionsOf(
+  { aliases, options }: ModprobeConfig,
+  name: string,
+  alias: string,
+): string[] {
   const normal = normalise(alias);
-  return options
-    .filter((line) => line.name === name || line.name === normal)
-    .map(({ parameters }) => parameters);
+  // As in kmod, an alias of the operator's has its parameters by its own text, whatever it matched.
+  const patterns = normal === undefined ? [] : aliases.patternsFor(normal, name);
+  const names = new Set([name, ...(patterns.length > 0 ? patterns : [normal])]);
+  return options.filter((line) => names.has(line.name)).map(({ parameters }) => parameters);
 }
 
-const underscores = (name: string): string => name.replaceAll('-', '_');
-const isBlock = (command: string | undefined): boolean =>
-  command === ':' || /^(\/usr)?(\/bin\/)?(true|false)$/.test(command ?? '');
+/** Returns what the first softdep line for a module says. */
+export const softdepOf = ({ softdeps }: ModprobeConfig, name: string): Softdep | undefined =>
+  softdeps.find(({ pattern }) => fnmatch(pattern, name))?.softdep;
+
+/** Returns whether a module has an `install` line. */
+export const hasInstall = ({ install }: ModprobeConfig, name: string): boolean =>
+  [...install].some((pattern) => fnmatch(pattern, name));
 
 function addOptions(config: ModprobeConfig, name: string, parameters: string): void {
-  const normal = normalise(name);
-  if (parameters !== '' && normal !== undefined) config.options.push({ name: normal, parameters });
+  if (parameters !== '') config.options.push({ name, parameters });
 }
 
-type AddLine = (config: ModprobeConfig, name: string, rest: readonly string[]) => void;
+/** Adds a line. `rest` is what follows the name, as it stands there. */
+type AddLine = (config: ModprobeConfig, name: string, rest: string) => void;
 
+const wordsOf = (text: string): string[] => text.split(/[\t ]+/).filter((word) => word !== '');
+
+/** As in kmod, a line without what its keyword needs does not count. */
 const KEYWORDS: Readonly<Record<string, AddLine>> = {
-  alias: (config, name, [module]) => {
+  alias: (config, name, rest) => {
+    const [module] = wordsOf(rest);
     if (module !== undefined) config.aliases.add(name, module);
   },
-  blacklist: (config, name) => config.blacklist.add(underscores(name)),
-  options: (config, name, rest) => addOptions(config, name, rest.join(' ')),
-  softdep: (config, name, rest) => {
-    if (config.softdeps.has(underscores(name))) return;
-    config.softdeps.set(underscores(name), parseSoftdepWords(rest));
+  blacklist: (config, name) => config.blacklist.add(name),
+  options: (config, name, rest) => addOptions(config, name, rest.replaceAll('\t', ' ')),
+  softdep: (config, pattern, rest) => {
+    if (rest !== '') config.softdeps.push({ pattern, softdep: parseSoftdepWords(wordsOf(rest)) });
   },
-  install: (config, name, [command]) => {
-    config.install.set(underscores(name), isBlock(command) ? 'block' : 'command');
-    config.commands.add(underscores(name));
+  install: (config, name, rest) => {
+    if (rest === '') return;
+    config.install.add(name);
+    config.commands.add(name);
   },
-  remove: (config, name) => config.commands.add(underscores(name)),
+  remove: (config, name, rest) => {
+    if (rest !== '') config.commands.add(name);
+  },
 };
 
+const LINE = /^[\t ]*([^\t ]+)[\t ]+([^\t ]+)(?:[\t ]([^]*))?$/;
+
 function addLine(config: ModprobeConfig, line: string): void {
-  const [keyword, name, ...rest] = line.split(/\s+/).filter((word) => word !== '');
-  if (keyword === undefined || name === undefined || !Object.hasOwn(KEYWORDS, keyword)) return;
-  KEYWORDS[keyword]?.(config, name, rest);
+  const [, keyword = '', text = '', rest = ''] = LINE.exec(line) ?? [];
+  const name = normalise(text);
+  if (name !== undefined && Object.hasOwn(KEYWORDS, keyword))
+    KEYWORDS[keyword]?.(config, name, rest.trim());
 }
+
+/** A backslash takes away the line break behind it, and itself before any other character. */
+const unescapeLines = (text: string): string =>
+  text
+    .replaceAll('\r\n', '\n')
+    .replaceAll(/\\([^]?)/g, (_, next: string) => (next === '\n' ? '' : next));
 
 /** Adds one modprobe.d(5) file. Unknown lines are skipped, as in modprobe. */
 export function addModprobeFile(config: ModprobeConfig, text: string): void {
-  for (const line of text.replaceAll('\\\n', ' ').split('\n')) {
+  for (const line of unescapeLines(text).split('\n')) {
     if (!line.startsWith('#')) addLine(config, line);
   }
 }
@@ -86,18 +115,22 @@ const splitCmdline = (text: string): string[] => text.match(/(?:[^\s"]|"[^"]*"?)
 const moveQuote = (word: string): string =>
   word.replace(/^"([^"=]*)=([^"]*)"$/, '$1="$2"').replace(/^"([^"=]*)"$/, '$1');
 
-const BLACKLISTS: ReadonlySet<string> = new Set(['modprobe.blacklist', 'module_blacklist']);
+/** What of a line of the command line is about modules: one dot, before the equals sign. */
+const PARAMETER = /^([^.=]+)\.([^.=]+(?:=[^]*)?)$/;
+
+const addNames = (list: Set<string>, names: string): void => {
+  for (const name of names.split(',')) if (name !== '') list.add(name.replaceAll('-', '_'));
+};
 
 function addCmdlineWord(config: ModprobeConfig, word: string): void {
-  const equals = word.indexOf('=');
-  const key = equals < 0 ? word : word.slice(0, equals);
-  if (BLACKLISTS.has(key)) {
-    const names = word.slice(equals + 1).split(',');
-    for (const name of names) config.blacklist.add(underscores(name));
-    return;
-  }
-  const dot = key.indexOf('.');
-  if (dot > 0) addOptions(config, key.slice(0, dot), word.slice(dot + 1));
+  const [, refused] = /^module[-_]blacklist=([^]*)$/.exec(word) ?? [];
+  if (refused !== undefined) return addNames(config.refused, refused);
+  const [, module = '', parameter = ''] = PARAMETER.exec(word) ?? [];
+  const blacklist = 'blacklist=';
+  if (module === 'modprobe' && parameter.startsWith(blacklist))
+    return addNames(config.blacklist, parameter.slice(blacklist.length));
+  const name = normalise(module);
+  if (name !== undefined) addOptions(config, name, parameter);
 }
 
 /** Adds `modprobe.blacklist=a,b`, `module_blacklist=a,b` and `<module>.<parameter>=value` of a kernel command line. */

@@ -1,5 +1,5 @@
 import { type ModuleFile, parseSoftdep, type Softdep } from './index-files.ts';
-import type { ModprobeConfig } from './modprobe-config.ts';
+import { type ModprobeConfig, softdepOf } from './modprobe-config.ts';
 import { nameOfFile, normalise } from './module-name.ts';
 import { type Damaged, ModuleTables, once, type ReadIndex } from './tables.ts';
 
@@ -91,7 +91,7 @@ export class ModuleIndex {
   }
 
   #softdep(name: string): Softdep {
-    return this.#config.softdeps.get(name) ?? this.#softdeps().get(name) ?? { pre: [], post: [] };
+    return softdepOf(this.#config, name) ?? this.#softdeps().get(name) ?? { pre: [], post: [] };
   }
 
   #softTargets(alias: string): readonly string[] {

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 
 import { fnmatch } from '../index/fnmatch.ts';
-import { type ModprobeConfig, optionsOf } from '../index/modprobe-config.ts';
+import { hasInstall, type ModprobeConfig, optionsOf } from '../index/modprobe-config.ts';
+import { normalise } from '../index/module-name.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -10,6 +11,29 @@ const params = v.pipe(
   text,
   v.regex(/^[^\n\r\0]*$/, 'must be one line'),
   v.check((value) => (value.match(/"/g) ?? []).length % 2 === 0, 'must have balanced quotes'),
+);
+
+/** A pattern of names or aliases, in the form of fnmatch(3). */
+const pattern = v.pipe(
+  text,
+  v.check((value) => normalise(value) !== undefined, 'has unbalanced brackets'),
+);
+
+/** Says why a list of patterns cannot count; undefined when it can. */
+function listFault(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return 'is not a list';
+  const entry: unknown = value.find((each) => !v.is(pattern, each));
+  if (entry === undefined && !value.includes(undefined)) return undefined;
+  return `has an entry that is no pattern, so all of it counts as absent: ${JSON.stringify(entry)?.slice(0, 80)}`;
+}
+
+/**
+ * A list that keeps out what it does not have. One with a faulty entry counts as absent: without that entry it would
+ * keep out what the entry was to let in, the driver of a network card perhaps.
+ */
+const only = v.custom<string[]>(
+  (value) => listFault(value) === undefined,
+  ({ input }) => listFault(input) ?? '',
 );
 
 /** `/etc/kios/modules/modules.yaml`. */
@@ -25,16 +49,16 @@ export const Policy = v.strictObject({
     [],
   ),
   /** Patterns of modules that are never loaded, not even as dependencies. */
-  deny: v.optional(v.array(text), []),
+  deny: v.optional(v.array(pattern), []),
   /** Patterns of the only modules that may be loaded, besides dependencies; all when absent. */
-  allow: v.optional(v.array(text)),
+  allow: v.optional(only),
   coldplug: v.optional(
     v.strictObject({
       enabled: v.optional(v.boolean(), true),
       /** Buses whose devices get drivers; all when absent. */
-      buses: v.optional(v.array(text)),
+      buses: v.optional(only),
       /** Patterns of aliases that get no driver. */
-      skip: v.optional(v.array(text), []),
+      skip: v.optional(v.array(pattern), []),
     }),
     {},
   ),
@@ -45,7 +69,7 @@ export type Policy = v.InferOutput<typeof Policy>;
 
 const underscores = (name: string): string => name.replaceAll('-', '_');
 const matching = (patterns: readonly string[], name: string): string | undefined =>
-  patterns.find((pattern) => fnmatch(underscores(pattern), name));
+  patterns.find((pattern) => fnmatch(normalise(pattern) ?? pattern, name));
 
 /** Who wants a module: a device (`alias`), the operator (`name`) or another module (`dep`). */
 export type Wanted = 'alias' | 'name' | 'dep';
@@ -59,7 +83,8 @@ export function denial(
 ): string | undefined {
   const denied = matching(policy.deny, name);
   if (denied !== undefined) return `deny: ${denied}`;
-  if (config.install.has(name)) return 'install';
+  if (config.refused.has(name)) return 'module_blacklist';
+  if (hasInstall(config, name)) return 'install';
   if (wanted === 'alias' && config.blacklist.has(name)) return 'blacklist';
   const allowed = wanted === 'dep' || policy.allow === undefined || matching(policy.allow, name);
   return allowed === undefined ? 'allow' : undefined;

@@ -71,9 +71,13 @@ export class EventQueue {
     }
   }
 
-  #keep({ action, variables }: Uevent): void {
-    const alias = variables.get('MODALIAS');
-    if (alias === undefined || !ACTIONS.has(action) || this.#aliases.has(alias)) return;
+  #keep({ action, aliases }: Uevent): void {
+    if (!ACTIONS.has(action)) return;
+    for (const alias of aliases) this.#keepAlias(alias);
+  }
+
+  #keepAlias(alias: string): void {
+    if (this.#aliases.has(alias)) return;
     this.#aliases.add(alias);
     this.#characters += alias.length;
     if (this.#aliases.size > MAX_ALIASES || this.#characters > MAX_CHARACTERS) this.#lose();

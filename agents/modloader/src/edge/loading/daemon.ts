@@ -1,4 +1,4 @@
-import type { AgentContext, Logger } from '@kios/agent';
+import type { AgentContext, Logger, SettingFault, SettingFaults } from '@kios/agent';
 
 import type { Device } from '../../core/devices/device.ts';
 import { byUrgency, isLate, isUrgent } from '../../core/loading/rank.ts';
@@ -6,7 +6,7 @@ import type { Batch } from '../devices/event-queue.ts';
 import { loadDrivers } from './coldplug.ts';
 import type { Loader } from './loader.ts';
 import { readLoadFiles } from './module-files.ts';
-import type { Session, Work } from './session.ts';
+import { type Session, settingFaults, type Work } from './session.ts';
 
 /** Serves devices with one loader, from the first walk to the last event. */
 export class Daemon {
@@ -15,6 +15,7 @@ export class Daemon {
   #loader: Loader;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
+  readonly #faults: SettingFaults;
   /** Set once late devices are served too. */
   #isLateToo = false;
 
@@ -28,6 +29,7 @@ export class Daemon {
     this.#loader = loader;
     this.#log = log;
     this.#signal = signal;
+    this.#faults = settingFaults(log);
   }
 
   /** Loads the network's drivers, other drivers, the operator's list and the profiles, in this order. */
@@ -85,7 +87,9 @@ export class Daemon {
   }
 
   async #loadListed(): Promise<void> {
-    const names = await readLoadFiles(this.#loadDir);
+    const faults: SettingFault[] = [];
+    const names = await readLoadFiles(this.#loadDir, faults);
+    this.#faults.report(faults);
     const listed = names.map((name) => ({ name, required: true }));
     for (const { name, required } of [...this.#session.policy.load, ...listed]) {
       const outcomes = await this.#loader.load(name, 'config');

@@ -33,6 +33,8 @@ interface Reason {
 }
 
 const LOADING = { attempts: 150, waitMs: 200 };
+/** Rules that others than devices may pass, or other modules: what they deny is not remembered. */
+const OF_DEVICES: ReadonlySet<string> = new Set(['blacklist', 'allow']);
 const USABLE: ReadonlySet<Outcome | undefined> = new Set<Outcome>(['present', 'loaded']);
 
 /**
@@ -100,8 +102,7 @@ export class Loader {
     const rule = this.#rule(name, wanted);
     if (rule !== undefined) {
       const denied = new Fate(async () => this.#deny(name, rule));
-      // Not remembered: a blacklisted module may still be loaded by name or as a dependency.
-      return rule === 'blacklist' ? denied : this.#keep(name, denied);
+      return OF_DEVICES.has(rule) ? denied : this.#keep(name, denied);
     }
     if (this.#parts.index.module(name) !== undefined) return undefined;
     return this.#keep(name, new Fate(async () => this.#builtin(name)));
@@ -135,7 +136,7 @@ export class Loader {
     const missing = needs
       .map(nameOfFile)
       .find((need) => !USABLE.has(this.#fates.get(need)?.outcome));
-    if (missing !== undefined) return this.#fail(name, 'ENOENT', `it needs ${missing}`);
+    if (missing !== undefined) return this.#failWithout(missing, name);
     const params = paramsOf(policy, config, name, reason.alias);
     const fault = parametersFault(params);
     if (fault === undefined) return this.#finit(module, params, reason, stuck);
@@ -201,6 +202,12 @@ export class Loader {
   #deny(name: string, rule: string): Outcome {
     this.#parts.report.denied(name, rule);
     return 'denied';
+  }
+
+  #failWithout(missing: string, name: string): Outcome {
+    const rule = this.#rule(missing, 'dep');
+    const by = rule === undefined ? '' : `, which is denied by ${rule}`;
+    return this.#fail(name, 'ENOENT', `it needs ${missing}${by}`);
   }
 
   #fail(name: string, errno: string, why?: string): Outcome {

@@ -85,9 +85,9 @@ async function readOperator(args: SessionArgs, report: SettingFaults): Promise<O
   const [policy, faults] = [read.settings, [...read.faults]];
   const names = profileNames(policy, args.profile, faults, args.policy);
   const laterNames = profileNames(policy, args.later, faults, args.policy);
+  const config = await readModprobeConfig(args.configDir, faults, args.ignoreInstall);
   if (args.check) requireNoFaults(faults);
   report.report(faults);
-  const config = await readModprobeConfig(args.configDir, args.ignoreInstall);
   return { policy, config, profileNames: names, laterNames };
 }
 

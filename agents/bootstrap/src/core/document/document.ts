@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 
 import { fieldError } from '../faults/errors.ts';
 import { checkConverted } from './check-converted.ts';
-import { fetcherIn, type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
+import { type Foreign, ForeignError, foreignOf, innerKindOf, isOurs } from './foreign.ts';
 import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
 import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
 import { findJoinCommands, isJoinCommand } from './formats/find-join-command.ts';
@@ -128,7 +128,7 @@ function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): P
   );
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
-    throw new ForeignError(source, fetcherIn(new TextDecoder().decode(bytes)) ?? FOREIGN_MIME);
+    throw new ForeignError(source, innerKindOf(new TextDecoder().decode(bytes)) ?? FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,

@@ -42,7 +42,9 @@ function rule(value: string, whole: number, words: string): string {
 export const CaCertHash = v.pipe(
   text,
   v.regex(/^sha256:[0-9a-f]{64}$/i, ({ input }) =>
-    rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
+    /^[0-9a-f]{64}$/i.test(input)
+      ? 'lacks sha256: before its 64 digits'
+      : rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
   ),
   v.toLowerCase(),
 );

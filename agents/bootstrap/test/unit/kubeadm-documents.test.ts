@@ -102,7 +102,7 @@ caCertPath: ""`;
     expect(document.node).toEqual({});
     expect(warnings).toEqual([]);
     const without = join('  tlsBootstrapToken: ""').replace(`token: ${TOKEN}`, 'token: ""');
-    expect(() => read(without)).toThrow('u: discovery.bootstrapToken.token: is required');
+    expect(() => read(without)).toThrow('discovery.bootstrapToken.token: is required');
   });
 
   it('uses two tokens each for its own purpose', () => {

@@ -158,7 +158,10 @@ describe('a MIME document', () => {
 
   it('for Amazon Linux 2 is told by what is in it', () => {
     const script = 'Content-Type: text/x-shellscript\n\n#!/bin/bash\n/etc/eks/bootstrap.sh shop\n';
-    expect(messageOf(HEAD, script, END)).toContain('it is a script for Amazon Linux 2');
+    const boundary = '\n--//\n';
+    expect(contentOf(HEAD, boundary, script, END)).toMatchObject({
+      foreign: { what: 'a script for Amazon Linux 2' },
+    });
   });
 
   it('without its last line is read to its end', () => {

@@ -76,6 +76,15 @@ describe("a document of Cluster API's kubeadm provider", () => {
     });
   });
 
+  it("gets OpenStack's name of the instance id, as Nutanix and Metal3 use it", () => {
+    const registration =
+      'nodeRegistration:\n  kubeletExtraArgs: {provider-id: \'nutanix://{{ ds.meta_data["uuid"] }}\'}\n';
+    const { document } = read(clusterApi({ registration }), { instanceId: 'u-1', uuid: 'u-1' });
+    expect(document.node?.providerID).toBe('nutanix://u-1');
+    const elsewhere = read(clusterApi({ registration }), { instanceId: 'i-1' });
+    expect(elsewhere.document.node?.providerID).toBeUndefined();
+  });
+
   it.each([
     ['is not known', "'w-{{ ds.meta_data.instance_id }}'", {}],
     ['is of another kind', "'w-{{ ds.meta_data.public_ipv4 }}'", {}],

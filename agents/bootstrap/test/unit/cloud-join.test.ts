@@ -232,6 +232,11 @@ describe('a command of cloud-config', () => {
     expect(() => read(`#cloud-config\n${rest}`)).toThrow(ForeignError);
   });
 
+  it('between statements of a template is told so', () => {
+    const text = `## template: jinja\n#cloud-config\n{% set a = 1 %}\nruncmd:\n- ${LINE}\n`;
+    expect(messageOf(() => read(text))).toContain('its template has a statement');
+  });
+
   it('in broken YAML is told with its line, because it is meant for a node', () => {
     expect(messageOf(() => read(`#cloud-config\nruncmd:\n- ${LINE}\n  b: [\n`))).toMatch(/^read u: line /); // prettier-ignore
   });

@@ -134,6 +134,19 @@ describe('what is in none of the forms', () => {
   });
 
   it.each([
+    ['commands', `cat <<EOF >join.yaml\napiVersion: v1\nkind: x\nEOF\nkubeadm join --config join.yaml\n`, 'line 1, column 1'],
+    ['settings of systemd', '# mine\n[Match]\nName=eth0\n', 'line 3, column 1'],
+  ])('%s that are no YAML are told so, with the forms that are read', (_name, text, where) => {
+    expect(messageOf(text)).toContain(`KIOS_BOOTSTRAP_DOCUMENT read node.yaml: ${where}`);
+    expect(messageOf(text)).toMatch(/; read are NodeBootstrap.*kubeadm join/);
+  }); // prettier-ignore
+
+  it('YAML with a slip is told by its place alone', () => {
+    const text = `# mine\n---\n${HEAD}node: {name: "a}\n`;
+    expect(messageOf(text)).toMatch(/line \d+, column \d+: [a-z ]+$/);
+  });
+
+  it.each([
     ['without its head', 'cluster: {endpoint: x}\n', 'apiVersion: is required; kind: is required'],
     ['with a wrong kind', 'apiVersion: kios.dev/v1\nkind: Node\n', 'kind: must be NodeBootstrap'],
     ['with a text for a map', `${HEAD}node: 5\n`, 'node: must be a map'],

@@ -5,13 +5,14 @@ import { describe, EXIT, type ExitCode, KiosError } from '@kios/errors';
 import { readClusterConfig } from '../core/cluster/cluster-config.ts';
 import { parseBytes } from '../core/document/document.ts';
 import { nameFromCloudConfig } from '../core/document/formats/cloud-config.ts';
+import { writtenAt } from '../core/document/formats/written.ts';
 import { inSources } from '../core/document/in-sources.ts';
 import { withoutSecretValues } from '../core/document/merge.ts';
 import { checkNetwork } from '../core/document/network.ts';
 import type { ParsedDocument, Warning } from '../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
 import { decodeUserData } from '../core/document/user-data.ts';
-import { BootstrapError, fieldError, withRemedy } from '../core/faults/errors.ts';
+import { BootstrapError, FAULTS, fieldError, withRemedy } from '../core/faults/errors.ts';
 import { documentPods } from '../core/files/document-pods.ts';
 import { documentSettings, misplacedFiles } from '../core/files/document-settings.ts';
 import { checkSysctls } from '../core/files/sysctls.ts';
@@ -116,6 +117,18 @@ const withAnyToken = (document: NodeBootstrap): NodeBootstrap =>
     ? document
     : { ...document, auth: { bootstrapToken: 'aaaaaa.aaaaaaaaaaaaaaaa' } };
 
+/** Gives faults the remedy of a file at hand: their own speaks of what a node reads again. */
+async function inFile<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.remedy !== FAULTS[error.faultCode].remedy)
+      throw error;
+    const { faultCode, message, cause } = error;
+    throw new BootstrapError(faultCode, message, { remedy: REMEDY, cause });
+  }
+}
+
 /** The files into which parts of a document are written that others judge. */
 interface Parts {
   readonly pods?: string | undefined;
@@ -144,7 +157,10 @@ async function checkDocument(file: string, reading: ParsedDocument, parts: Parts
     warnings: [
       ...reading.warnings,
       ...pods.warnings,
-      ...labels.map(({ key, why }) => ({ path: `node.labels.${key}`, why })),
+      ...labels.map(({ key, why }) => ({
+        path: writtenAt(reading.kind, `node.labels.${key}`),
+        why,
+      })),
     ],
     document: withoutSecretValues(document),
   };
@@ -183,7 +199,7 @@ export async function checkUserData(
   const base = { encoding: format, foreign: content.tag === 'foreign' };
   if (content.tag === 'document') {
     const parts = { pods: podsFile, settings: settingsFile };
-    return { ...base, ...(await checkDocument(file, content.parsed, parts)) };
+    return { ...base, ...(await inFile(async () => checkDocument(file, content.parsed, parts))) };
   }
   const none = { kind: undefined, complete: false };
   if (content.tag === 'empty') return { verdict: 'empty', ...base, ...none, warnings: [] };

@@ -41,6 +41,9 @@ const REFUSED: readonly (readonly [file: string, code: number, words: readonly s
   ['cases/04-node-name-67.txt', 78, ['--node-name: ']],
   ['cases/06-name-75.yaml', 78, ["node.name: has 75 characters; a node's name may have 63"]],
   ['documents/kubelet-types.yaml', 78, ['kubelet.config.maxPods: must be a number', 'systemReserved.cpu: must be text; put it in quotes']],
+  ['documents/join-line-without-hash.txt', 78, ['.txt: --discovery-token-ca-cert-hash: is required where there is no caBundle']],
+  ['documents/join-misspelt-hashes.yaml', 78, ['.yaml: discovery.bootstrapToken.caCertHashes: is required where']],
+  ['documents/cluster-without-hashes.yaml', 78, ['.yaml: cluster.caCertHashes: is required where there is no caBundle']],
   ['cases/20-v1beta2.yaml', 78, ['kubeadm.k8s.io/v1beta2 is not read; v1beta3 and v1beta4 are']],
   ['documents/nodeconfig-hybrid.yaml', 78, ['spec.hybrid: hybrid nodes are not supported']],
   ['cases/26-mime-no-blank-line.txt', 65, ['the empty line is missing']],
@@ -62,5 +65,6 @@ describe('a case that is refused', () => {
     expect([exitCode, report.verdict]).toEqual([code, 'refused']);
     for (const word of words) expect(report.fault?.message).toContain(word);
     expect(report.fault?.message).not.toContain('4f6d2b8a9c3e7d10');
+    expect(report.fault?.remedy).toBe('Correct that file.');
   });
 });

@@ -76,6 +76,15 @@ describe("a document of Cluster API's kubeadm provider", () => {
     });
   });
 
+  it("gets OpenStack's name of the instance id, as Nutanix and Metal3 use it", () => {
+    const registration =
+      'nodeRegistration:\n  kubeletExtraArgs: {provider-id: \'nutanix://{{ ds.meta_data["uuid"] }}\'}\n';
+    const { document } = read(clusterApi({ registration }), { instanceId: 'u-1', uuid: 'u-1' });
+    expect(document.node?.providerID).toBe('nutanix://u-1');
+    const elsewhere = read(clusterApi({ registration }), { instanceId: 'i-1' });
+    expect(elsewhere.document.node?.providerID).toBeUndefined();
+  });
+
   it.each([
     ['is not known', "'w-{{ ds.meta_data.instance_id }}'", {}],
     ['is of another kind', "'w-{{ ds.meta_data.public_ipv4 }}'", {}],
@@ -221,6 +230,11 @@ describe('a command of cloud-config', () => {
     ['is none', 'users: []\n'],
   ])('that %s leaves the text to cloud-init', (_what, rest) => {
     expect(() => read(`#cloud-config\n${rest}`)).toThrow(ForeignError);
+  });
+
+  it('between statements of a template is told so', () => {
+    const text = `## template: jinja\n#cloud-config\n{% set a = 1 %}\nruncmd:\n- ${LINE}\n`;
+    expect(messageOf(() => read(text))).toContain('its template has a statement');
   });
 
   it('in broken YAML is told with its line, because it is meant for a node', () => {

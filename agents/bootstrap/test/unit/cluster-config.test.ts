@@ -53,7 +53,7 @@ describe('a cluster', () => {
 
   it.each([
     [{ auth }, 'cluster: is required'],
-    [{ cluster: { endpoint: 'https://h' }, auth }, 'needs caBundle or caCertHashes'],
+    [{ cluster: { endpoint: 'https://h' }, auth }, 'caCertHashes: is required where'],
     [{ cluster: { endpoint: 'https://h', caCertHashes: pins } }, 'auth: is required'],
     [{ cluster: { caCertHashes: pins }, auth }, 'cluster.endpoint: is required'],
     [{ cluster: { endpoint: 'https://h', caBundle: 'x' }, auth }, 'cluster.caBundle: is not PEM'],

@@ -56,6 +56,18 @@ const FOREIGN: readonly (readonly [name: string, text: string, what: string, ins
   ['a node of Harvester', 'scheme_version: 1\nserver_url: https://192.0.2.1\ntoken: s3cret\ninstall: {mode: join}\n', 'Harvester', 'bootstrap document'],
   ['cloud-config with a blank in its first line', '# cloud-config\nusers: []\n', 'without its first line', '#cloud-config'],
   ['cloud-config behind a comment', '# mine\n#cloud-config\nruncmd: [ls]\n', 'without its first line', '#cloud-config'],
+  ['cloud-config of a name alone', 'hostname: web-1\nfqdn: web-1.example.com\nmanage_etc_hosts: true\n', 'without its first line', '#cloud-config'],
+  ['an autoinstall file', 'autoinstall:\n  version: 1\n', 'without its first line', '#cloud-config'],
+  ['a script of nodeadm', '#!/bin/bash\ncat > /n.yaml <<EOF\nkind: NodeConfig\nEOF\nnodeadm init -c file:///n.yaml\n', 'nodeadm', 'NodeConfig'],
+  ['a patch of Talos', 'machine:\n  kubelet:\n    extraArgs: {}\n', 'Talos', ''],
+  ['the line that installs k3s', 'curl -sfL https://get.k3s.io | K3S_URL=https://192.0.2.1:6443 K3S_TOKEN=s3cret sh -\n', 'k3s', 'k3s takes only'],
+  ['the line that installs RKE2', '$ curl -sfL https://get.rke2.io | INSTALL_RKE2_TYPE=agent sh -\n', 'RKE2', 'RKE2 takes only'],
+  ['the environment of RKE2', 'RKE2_URL=https://192.0.2.1:9345\nRKE2_TOKEN=s3cret\n', 'RKE2', ''],
+  ['the line of MicroK8s', 'microk8s join 192.0.2.1:25000/s3cret/f00 --worker\n', 'MicroK8s', 'MicroK8s takes only'],
+  ['the line of k0s', 'k0s install worker --token-file /etc/k0s.token\n', 'k0s', 'k0s takes only'],
+  ['Kickstart without its version', 'lang en_US.UTF-8\nrootpw --lock\n%packages\n@core\n%end\n', 'an answer file', ''],
+  ['Preseed behind a comment', '# preseed\nd-i debian-installer/locale string en_US\n', 'an answer file', ''],
+  ['k3OS', '#cloud-config\nk3os: {server_url: x}\n', 'k3s', ''],
   ['Kickstart', '#version=RHEL9\nlang en_US\n', 'an answer file', ''],
   ['Preseed', 'd-i debian-installer/locale string en_US\n', 'an answer file', ''],
   ['Unattend', '<?xml version="1.0"?>\n<unattend xmlns="urn:x"></unattend>', 'Windows', ''],
@@ -119,6 +131,19 @@ describe('what is in none of the forms', () => {
     expect(message).toContain(`KIOS_BOOTSTRAP_FIELD read node.yaml: (top): ${found}`);
     expect(message).toMatch(/NodeBootstrap.*kubeadm join.*JoinConfiguration.*NodeConfig.*MIME/);
     expect(message).not.toContain(TOKEN);
+  });
+
+  it.each([
+    ['commands', `cat <<EOF >join.yaml\napiVersion: v1\nkind: x\nEOF\nkubeadm join --config join.yaml\n`, 'line 1, column 1'],
+    ['settings of systemd', '# mine\n[Match]\nName=eth0\n', 'line 3, column 1'],
+  ])('%s that are no YAML are told so, with the forms that are read', (_name, text, where) => {
+    expect(messageOf(text)).toContain(`KIOS_BOOTSTRAP_DOCUMENT read node.yaml: ${where}`);
+    expect(messageOf(text)).toMatch(/; read are NodeBootstrap.*kubeadm join/);
+  }); // prettier-ignore
+
+  it('YAML with a slip is told by its place alone', () => {
+    const text = `# mine\n---\n${HEAD}node: {name: "a}\n`;
+    expect(messageOf(text)).toMatch(/line \d+, column \d+: [a-z ]+$/);
   });
 
   it.each([

@@ -222,6 +222,26 @@ describe('a kubeadm join command is refused', () => {
       `${LINE} --node-nam n1`,
       '--node-nam: is not a flag of kubeadm join; the nearest is --node-name',
     ],
+    [
+      'a flag of kubeadm init',
+      `${LINE} --upload-certs`,
+      '--upload-certs: is a flag of kubeadm init',
+    ],
+    [
+      'a network of kubeadm init',
+      `${LINE} --pod-network-cidr=10.0.0.0/8`,
+      'is a flag of kubeadm init',
+    ],
+    [
+      'a flag of kubelet',
+      `${LINE} --node-labels=a=b`,
+      '--node-labels: is a flag of kubelet; a JoinConfiguration has nodeRegistration.kubeletExtraArgs for it',
+    ],
+    [
+      'a hash without its prefix',
+      LINE.replace('sha256:', ''),
+      'lacks sha256: before its 64 digits',
+    ],
     ['an unknown flag like no other', `${LINE} --yes`, '--yes: is not a flag of kubeadm join'],
     ['a flag with one dash', LINE.replace('--token', '-token'), '-token: write --token'],
     ['a switch that is neither', `${LINE} --dry-run=maybe`, '--dry-run: must be true or false'],

@@ -90,6 +90,21 @@ patches: null
     expect(read(join(empty))).toMatchObject({ document: { node: {} }, warnings: [] });
   });
 
+  it('takes empty texts as absent, as kubeadm does', () => {
+    const more = `  tlsBootstrapToken: ""
+nodeRegistration:
+  name: ""
+  criSocket: ""
+  kubeletExtraArgs: {node-ip: "", hostname-override: "", provider-id: ""}
+caCertPath: ""`;
+    const { document, warnings } = read(join(more));
+    expect(document.auth).toEqual({ bootstrapToken: TOKEN });
+    expect(document.node).toEqual({});
+    expect(warnings).toEqual([]);
+    const without = join('  tlsBootstrapToken: ""').replace(`token: ${TOKEN}`, 'token: ""');
+    expect(() => read(without)).toThrow('discovery.bootstrapToken.token: is required');
+  });
+
   it('uses two tokens each for its own purpose', () => {
     const text = join().replace('discovery:', `discovery:\n  tlsBootstrapToken: ${OTHER_TOKEN}`);
     expect(read(text).document.auth).toEqual({

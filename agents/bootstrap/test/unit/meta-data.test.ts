@@ -1,11 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { parseMetaData } from '../../src/core/document/meta-data.ts';
+import { parseOpenStack } from '../../src/core/providers/openstack.ts';
 import { joinNode, type Joined } from '../../src/verbs/join.ts';
 import { CA_A, CLIENT } from '../support/fixtures.ts';
 import { testLogger } from '../support/logger.ts';
 import { clusterDocument, NodeFolder } from '../support/node-folder.ts';
 import { WatchedNode } from '../support/watched-node.ts';
+
+describe("OpenStack's meta_data.json", () => {
+  it.each([
+    ['no meta', {}, {}],
+    ['null', { meta: null }, {}],
+    ['texts', { meta: { a: 'b' } }, { a: 'b' }],
+    ['other values', { meta: { n: 1, yes: true, none: null, more: { a: 1 } } }, { n: '1', yes: 'true' }],
+    ['a list', { meta: ['a'] }, {}],
+  ])('with %s as its tags', (_what, more, tags) => {
+    expect(parseOpenStack(JSON.stringify({ uuid: 'u', ...more }))).toMatchObject({
+      instanceId: 'u',
+      tags,
+    });
+  }); // prettier-ignore
+});
 
 describe("NoCloud's meta-data", () => {
   it.each([

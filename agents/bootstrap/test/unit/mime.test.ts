@@ -124,6 +124,19 @@ describe('a MIME document', () => {
     expect(read(head, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
   });
 
+  it.each(['# user data of the blue group\n', '\n# one\n#\n\n# two\r\n'])(
+    'behind the comments %j is one',
+    (comments) => {
+      expect(read(comments, HEAD, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
+    },
+  );
+
+  it.each(['  ', '\t', '      '])('that a template indented by %j is one', (indent) => {
+    const text = [HEAD, YAML, DOCUMENT, END].join('').replaceAll(/^(?=.)/gm, indent);
+    expect(read(text).document.node?.name).toBe('n1');
+    expect(read(`\n${text}\n`).document.node?.name).toBe('n1');
+  });
+
   it('is no document whose text has the word', () => {
     const text = `${DOCUMENT}files: [{path: /etc/kios/x, content: "MIME-Version: 1.0"}]\n`;
     expect(read(text).kind).toBe('NodeBootstrap');
@@ -140,6 +153,14 @@ describe('a MIME document', () => {
     expect(contentOf(HEAD, part('text/cloud-boothook'), script, END)).toMatchObject({
       tag: 'foreign',
       foreign: { what: expect.stringContaining('Secrets Manager') as unknown },
+    });
+  });
+
+  it('for Amazon Linux 2 is told by what is in it', () => {
+    const script = 'Content-Type: text/x-shellscript\n\n#!/bin/bash\n/etc/eks/bootstrap.sh shop\n';
+    const boundary = '\n--//\n';
+    expect(contentOf(HEAD, boundary, script, END)).toMatchObject({
+      foreign: { what: 'a script for Amazon Linux 2' },
     });
   });
 

@@ -201,12 +201,34 @@ describe("kubelet's flags in a NodeConfig", () => {
     expect(lines(read(withFlags('--node-labels=a=1, b=2')))).toEqual([
       'spec.kubelet.flags: "b=2" belongs to no flag; a value with blanks needs quotes',
     ]);
-    expect(lines(read(withFlags('-node-labels=a=1')))[0]).toContain('"-node-labels=a=1" belongs');
+  });
+
+  it.each(['node-labels=a=1', '-node-labels=a=1', '—node-labels=a=1'])(
+    '%j is named as the flag that it would be',
+    (word) => {
+      expect(lines(read(withFlags(word)))).toEqual([
+        `spec.kubelet.flags: "${word}" belongs to no flag; write --node-labels`,
+      ]);
+    },
+  );
+
+  it.each(['node-ip', 'provider-id', 'hostname-override', 'cloud-provider'])(
+    '--%s without a value sets nothing, as kubelet reads it',
+    (flag) => {
+      const { document, warnings } = read(withFlags(`--${flag}=`));
+      expect(document.node).toEqual({});
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it('may have a blank between two addresses', () => {
+    expect(read(withFlags('--node-ip="10.0.0.5, fd00::5"')).document.node?.ip).toBe(
+      '10.0.0.5,fd00::5',
+    );
   });
 
   it.each([
     ['--node-ip=fe80::1%eth0', 'node-ip: must be auto, or one or two addresses'],
-    ['--node-ip=', 'node-ip: must not be empty'],
     ['--provider-id="x y"', 'provider-id: must not have blanks'],
     ['--max-pods=many', 'max-pods: must be a whole number of 1 or more'],
     ['--hostname-override=a/b', 'hostname-override: is not a DNS name'],
@@ -268,9 +290,44 @@ describe('a NodeConfig', () => {
     );
     expect(lines(reading)).toEqual([
       'spec.kubelet.maxPodsExpression: it is not evaluated here; set maxPods in spec.kubelet.config',
-      'spec.instance: it has no effect here',
+      'spec.instance.localStorage: it has no effect here',
       'spec.featureGates.FastImagePull: it has no effect here',
     ]);
+  });
+
+  it('is told what to write in place of the settings of its instance', () => {
+    const proxy = '{default: {HTTPS_PROXY: "http://u:geheim@proxy:3128"}}';
+    const reading = read(
+      nodeConfig(`instance: {environment: ${proxy}, network: {nameservers: [10.0.0.2]}}
+  featureGates: {MemoryLimitMaxPods: true}`),
+    );
+    expect(lines(reading)).toEqual([
+      'spec.instance.environment: it has no effect here; a NodeBootstrap document has proxy for a web proxy',
+      'spec.instance.network: it has no effect here; a NodeBootstrap document has network',
+      'spec.featureGates.MemoryLimitMaxPods: it has no effect here',
+    ]);
+  });
+
+  it('may leave fields of its cluster blank', () => {
+    const { document } = read(nodeConfig('', `${CLUSTER}\n    id: ""\n    cidr: ""`));
+    expect(document.cluster?.name).toBe('shop');
+    expect(() => read(nodeConfig('', CLUSTER.replace('shop', '""')))).toThrow(
+      'spec.cluster.name: is required',
+    );
+  });
+
+  it('may leave the scheme of its endpoint to kubelet', () => {
+    const { document } = read(nodeConfig('', CLUSTER.replace('https://', '')));
+    expect(document.cluster?.endpoint).toBe('https://0A1B.gr7.eu-central-1.eks.amazonaws.com:443');
+  });
+
+  it('that lacks a field names those that are not known: one of them is the field', () => {
+    expect(() => read(nodeConfig('', CLUSTER.replace('apiServer', 'apiService')))).toThrow(
+      'apiServerEndpoint: is required; spec.cluster.apiServiceEndpoint: is not a known field; the nearest is apiServerEndpoint',
+    );
+    expect(() => read(nodeConfig('', CLUSTER.replace(/^    /gm, '  ')))).toThrow(
+      /certificateAuthority: is required; spec\.name: is not a known field; spec\.apiServer/,
+    );
   });
 
   it('has one line for each unknown field at every level, with the nearest known one', () => {
@@ -297,7 +354,7 @@ describe('a NodeConfig', () => {
   it.each([
     ['', 'cluster: {}', 'spec.cluster.name: is required'],
     ['', CLUSTER.replace('https://', 'http://'), 'apiServerEndpoint: must begin with https://'],
-    ['', CLUSTER.replace('https://', ''), 'spec.cluster.apiServerEndpoint: must be a URL'],
+    ['', CLUSTER.replace(/https:.*/, 'shop'), 'spec.cluster.apiServerEndpoint: must be a URL'],
     ['', CLUSTER.replace('.com', '.com/x'), 'apiServerEndpoint: must end after the port'],
     ['', CLUSTER.replace('shop', '5'), 'spec.cluster.name: must be text'],
     ['kubelet: 5', CLUSTER, 'spec.kubelet: must be a map'],

@@ -248,6 +248,7 @@ const GOOD: Readonly<Record<string, readonly [Answers, Partial<Metadata>]>> = {
     },
     {
       instanceId: 'u-1',
+      uuid: 'u-1',
       instanceType: 'm1',
       hostname: 'n1',
       zone: 'nova',

@@ -77,7 +77,7 @@ function readTrust(cluster: NonNullable<NodeBootstrap['cluster']>): Trust {
   const pins = cluster.caCertHashes ?? [];
   const skip = cluster.unsafeSkipCAVerification === true;
   if (cluster.caBundle === undefined && pins.length === 0 && !skip)
-    throw fieldError('cluster', 'needs caBundle or caCertHashes');
+    throw fieldError('cluster.caCertHashes', 'is required where there is no caBundle');
   try {
     const bundle = cluster.caBundle === undefined ? [] : parseCertificates(cluster.caBundle);
     return { bundle, pins, skipVerification: skip && bundle.length === 0 && pins.length === 0 };

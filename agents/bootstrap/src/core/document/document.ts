@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 
 import { fieldError } from '../faults/errors.ts';
 import { checkConverted } from './check-converted.ts';
-import { fetcherIn, type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
+import { type Foreign, ForeignError, foreignOf, innerKindOf, isOurs } from './foreign.ts';
 import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
 import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
 import { findJoinCommands, isJoinCommand } from './formats/find-join-command.ts';
@@ -11,7 +11,7 @@ import { convertMetadataInformation } from './formats/kios-aws.ts';
 import { kubeadmFault } from './formats/kubeadm-kinds.ts';
 import { convertJoinConfiguration } from './formats/kubeadm.ts';
 import { isMime, parseMime, type Text } from './formats/mime.ts';
-import { refuseOtherForms } from './forms.ts';
+import { refuseOtherForms, withForms } from './forms.ts';
 import { mergeDocuments } from './merge.ts';
 import { withoutNulls } from './nulls.ts';
 import type { ParsedDocument, Warning } from './parsed-document.ts';
@@ -74,13 +74,21 @@ interface Piece {
   readonly warnings: readonly Warning[];
 }
 
+function choose(source: string, text: string): ReturnType<typeof chooseDocument> {
+  try {
+    return chooseDocument(source, text, isRead);
+  } catch (error) {
+    throw withForms(error, text);
+  }
+}
+
 /** Tells the form of a text. Throws a ForeignError when it is for another program. */
 function readPiece({ source, text }: Text, reader: Reader | undefined): Piece {
   const carried = reader && findJoin(source, text, reader);
   if (carried !== undefined) return { source, reading: parseCarried(carried), warnings: [] };
   const foreign = foreignOf(text);
   if (foreign !== undefined) throw new ForeignError(source, foreign);
-  if (!isJoinCommand(text)) return { source, ...chooseDocument(source, text, isRead) };
+  if (!isJoinCommand(text)) return { source, ...choose(source, text) };
   const reading = checkConverted(source, parseJoinCommand(source, text));
   return { source, reading, warnings: [] };
 }
@@ -128,7 +136,7 @@ function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): P
   );
   const document = mergeDocuments(readings.map((reading) => reading.document));
   if (document === undefined)
-    throw new ForeignError(source, fetcherIn(new TextDecoder().decode(bytes)) ?? FOREIGN_MIME);
+    throw new ForeignError(source, innerKindOf(new TextDecoder().decode(bytes)) ?? FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,

@@ -1,5 +1,5 @@
 import { BootstrapError } from '../faults/errors.ts';
-import { isMap } from './schema-parts.ts';
+import { type Top, topOf } from './top.ts';
 
 /** A text for another program: what it is, and what to give a node in its place. */
 export interface Foreign {
@@ -30,32 +30,15 @@ const kind = (isIt: RegExp, what: string, instead: string = OUR_FORM): Kind => (
   instead,
 });
 
-const FETCHES = /secret-userdata|secretsmanager/i;
-
-/** Of cloud-config and of scripts; the first one that matches says most. */
-const INNER: readonly Kind[] = [
+/** Clusters of other kinds, which have programs and commands of their own to enter them. */
+const CLUSTERS: readonly Kind[] = [
   kind(
-    FETCHES,
-    'a script that fetches the user data of Cluster API from AWS Secrets Manager',
-    'Set cloudInit.insecureSkipSecretsManager in the AWSMachineTemplate, so that the machine gets the user data itself',
-  ),
-  kind(
-    /kubeadm\s+init\b|kubeadm\s+join\b[^\n]{0,2000}--control-plane/,
-    'for a control plane',
-    'Make control planes of another system: a kiOS node is a worker',
-  ),
-  kind(
-    /\/etc\/eks\/bootstrap\.sh/,
-    'a script for Amazon Linux 2',
-    'Give the NodeConfig that EKS has for Amazon Linux 2023',
-  ),
-  kind(
-    /\brke2\b/,
+    /\brke2\b|\bRKE2_\w+=/,
     'for RKE2',
     'Join the node to a cluster of kubeadm or EKS: RKE2 takes only agents of its own',
   ),
   kind(
-    /\bk3s\b/,
+    /\bk3o?s\b|\bK3S_\w+=/,
     'for k3s',
     'Join the node to a cluster of kubeadm or EKS: k3s takes only agents of its own',
   ),
@@ -69,6 +52,27 @@ const INNER: readonly Kind[] = [
     'for MicroK8s',
     'Join the node to a cluster of kubeadm or EKS: MicroK8s takes only nodes of its own',
   ),
+];
+
+/** Of cloud-config and of scripts; the first one that matches says most. */
+const INNER: readonly Kind[] = [
+  kind(
+    /secret-userdata|secretsmanager/i,
+    'a script that fetches the user data of Cluster API from AWS Secrets Manager',
+    'Set cloudInit.insecureSkipSecretsManager in the AWSMachineTemplate, so that the machine gets the user data itself',
+  ),
+  kind(
+    /kubeadm\s+init\b|kubeadm\s+join\b[^\n]{0,2000}--control-plane/,
+    'for a control plane',
+    'Make control planes of another system: a kiOS node is a worker',
+  ),
+  kind(
+    /\/etc\/eks\/bootstrap\.sh/,
+    'a script for Amazon Linux 2',
+    'Give the NodeConfig that EKS has for Amazon Linux 2023',
+  ),
+  kind(/\bnodeadm init\b/, 'a script that runs nodeadm', 'Give the NodeConfig in it alone'),
+  ...CLUSTERS,
   kind(
     /\bkube-env\b|kube-node-installation/,
     "for a node of GKE's own images",
@@ -107,49 +111,13 @@ const HEADERS: readonly Kind[] = [
   kind(/^#!/, 'a script', SCRIPT),
   kind(/^(?:<(?:powershell|script)>|#ps1|rem cmd\b)/i, 'a script for Windows', SCRIPT),
   kind(/^<\?xml[^>]*>\s*<unattend\b/i, 'an answer file of Windows'),
-  kind(/^(?:#version=\w+|d-i[ \t]+[-\w]+\/)/, 'an answer file of an installer'),
+  kind(/^#version=\w+/, 'an answer file of an installer'),
   kind(
     /^\{[\s\S]*"ignition"\s*:/,
     'Ignition',
     'Give a bootstrap document in its place; a KubeadmConfig of Cluster API makes one with format: cloud-config',
   ),
 ];
-
-/** What the top of a YAML or JSON text says of it. */
-interface Top {
-  readonly keys: ReadonlySet<string>;
-  /** Of each document in it. */
-  readonly heads: readonly { readonly apiVersion: string; readonly kind: string }[];
-  readonly text: string;
-}
-
-const scalar = (value: unknown): string => (typeof value === 'string' ? value : '');
-
-const MAX_JSON = 64 * 1024;
-
-function topOfJson(text: string): Top {
-  let json: unknown;
-  try {
-    // Documents of these kinds are small; a large one of ours is counted before it is parsed.
-    json = text.length > MAX_JSON ? undefined : JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  const map = isMap(json) ? json : {};
-  const head = { apiVersion: scalar(map['apiVersion']), kind: scalar(map['kind']) };
-  return { keys: new Set(Object.keys(map)), heads: [head], text };
-}
-
-/** Looks at the lines without indentation alone: the text may be no YAML at all. */
-function topOf(text: string): Top {
-  if (text.startsWith('{')) return topOfJson(text);
-  const heads = text.split(/^---(?:\s|$)/m).map((document) => ({
-    apiVersion: /^apiVersion:\s*["']?([^\s"'#]+)/m.exec(document)?.[1] ?? '',
-    kind: /^kind:\s*["']?([^\s"'#]+)/m.exec(document)?.[1] ?? '',
-  }));
-  const keys = [...text.matchAll(/^["']?([A-Za-z_][\w.-]*)["']?[ \t]*:(?:\s|$)/gm)];
-  return { keys: new Set(keys.map(([, key]) => key ?? '')), heads, text };
-}
 
 /** Tools of a workstation, and controllers, which make user data of their objects. */
 const TOOLS =
@@ -158,8 +126,11 @@ const TOOLS =
 /** The sections of Container Linux Configs, from which Butane came. */
 const BUTANE = new Set(['passwd', 'storage', 'systemd', 'networkd', 'update', 'locksmith', 'docker', 'etcd', 'flannel']); // prettier-ignore
 
+/** The sections of Talos' first document; further ones have a kind. */
+const TALOS = new Set(['version', 'debug', 'persist', 'machine', 'cluster', 'apiVersion', 'kind', 'hostname', 'auto', 'name', 'metadata']); // prettier-ignore
+
 /** Keys of cloud-config that no other program has. */
-const CLOUD_CONFIG = new Set(['write_files', 'runcmd', 'bootcmd', 'package_update', 'package_upgrade', 'ssh_authorized_keys', 'ssh_pwauth', 'chpasswd', 'users', 'packages']); // prettier-ignore
+const CLOUD_CONFIG = new Set(['write_files', 'runcmd', 'bootcmd', 'package_update', 'package_upgrade', 'ssh_authorized_keys', 'ssh_pwauth', 'chpasswd', 'users', 'packages', 'fqdn', 'manage_etc_hosts', 'autoinstall', 'disk_setup', 'fs_setup', 'growpart', 'power_state', 'final_message', 'ssh_import_id', 'disable_root']); // prettier-ignore
 
 const OURS = /^(?:kios\.dev|kios\.redcoat\.dev|node\.eks\.aws|kubeadm\.k8s\.io)\//;
 
@@ -199,8 +170,8 @@ const TOPS: readonly TopKind[] = [
     instead: 'Apply it there, and give the machine the user data that Cluster API makes of it',
   },
   {
-    isIt: ({ keys, heads, text }) =>
-      (keys.has('machine') && (keys.has('cluster') || /^version:\s*["']?v1alpha1/m.test(text))) ||
+    isIt: ({ keys, heads }) =>
+      (keys.has('machine') && [...keys].every((key) => TALOS.has(key))) ||
       heads.some(({ apiVersion, kind }) => apiVersion === 'v1alpha1' && kind !== ''),
     what: 'a machine configuration of Talos',
     instead: 'Join the node to a cluster of kubeadm or EKS: Talos takes only nodes of its own',
@@ -227,9 +198,10 @@ const TOPS: readonly TopKind[] = [
     instead: 'Put #cloud-config into its first line: that of a node may run kubeadm join',
   },
   {
-    isIt: ({ text }) => /^(?:export[ \t]+)?K3S_(?:URL|TOKEN)=/m.test(text),
-    what: 'the environment of k3s',
-    instead: 'Join the node to a cluster of kubeadm or EKS: k3s takes only agents of its own',
+    isIt: ({ keys, text }) =>
+      keys.size === 0 && /^(?:d-i[ \t]+[-\w]+\/|%(?:packages|pre|post)\b)/m.test(text),
+    what: 'an answer file of an installer',
+    instead: OUR_FORM,
   },
   {
     isIt: ({ keys, text }) =>
@@ -263,11 +235,12 @@ const TOPS: readonly TopKind[] = [
 export const isOurs = (text: string): boolean =>
   topOf(text.trimStart()).heads.some(({ apiVersion }) => OURS.test(apiVersion));
 
-/** Returns the kind of a text somewhere in which another one is fetched that would be for a node. */
-export const fetcherIn = (text: string): Foreign | undefined => {
-  const found = FETCHES.test(text) ? INNER.find(({ isIt }) => isIt(text)) : undefined;
-  return found && { what: found.what, instead: found.instead };
-};
+const said = (found: Foreign | undefined): Foreign | undefined =>
+  found && { what: found.what, instead: found.instead };
+
+/** Returns what the scripts and texts in a MIME document are for, where that says more than that it is MIME. */
+export const innerKindOf = (text: string): Foreign | undefined =>
+  said(INNER.find(({ isIt }) => isIt(text)));
 
 const TEMPLATE = /^##\s*template:[^\n]*\n\s*/;
 
@@ -287,12 +260,15 @@ function foreignHeader(text: string): Foreign | undefined {
   return found && ((isCode ? INNER.find(({ isIt }) => isIt(rest)) : undefined) ?? found);
 }
 
+/** Returns the cluster of another kind that a pasted command enters. A node of kubeadm's may have its name, too. */
+const clusterOf = ({ keys, text }: Top): Foreign | undefined =>
+  keys.size > 0 || /\bkubeadm\b/.test(text) ? undefined : CLUSTERS.find(({ isIt }) => isIt(text));
+
 /** Returns which other program a text is for; undefined when it may be a document for a node. */
 export function foreignOf(text: string): Foreign | undefined {
   const found = foreignHeader(text);
-  if (found !== undefined) return { what: found.what, instead: found.instead };
+  if (found !== undefined) return said(found);
   if (isOurs(text)) return undefined;
   const top = topOf(text.trimStart());
-  const known = TOPS.find(({ isIt }) => isIt(top));
-  return known && { what: known.what, instead: known.instead };
+  return said(TOPS.find(({ isIt }) => isIt(top)) ?? clusterOf(top));
 }

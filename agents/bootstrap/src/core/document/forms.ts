@@ -1,4 +1,4 @@
-import { fieldError } from '../faults/errors.ts';
+import { BootstrapError, fieldError } from '../faults/errors.ts';
 import { isMap } from './schema-parts.ts';
 
 const FORMS =
@@ -33,4 +33,14 @@ function foundIn(input: unknown): string | undefined {
 export function refuseOtherForms(source: string, input: unknown): void {
   const found = foundIn(input);
   if (found !== undefined) throw fieldError(`read ${source}: (top): found ${found}; ${FORMS}`);
+}
+
+/** The first line of a text is a key of YAML, behind comments and the mark of a document. */
+const BEGINS_AS_YAML = /^(?:\s|---|#[^\n]*\n)*["']?[\w./-]+["']?[ \t]*:(?:\s|$)/;
+
+/** Adds the forms that are read to a fault of YAML in a text that nothing shows to be meant as YAML. */
+export function withForms(error: unknown, text: string): unknown {
+  if (!(error instanceof BootstrapError) || BEGINS_AS_YAML.test(text)) return error;
+  if (!/: line \d+, column \d+: /.test(error.message)) return error;
+  return new BootstrapError(error.faultCode, `${error.message}; ${FORMS}`, { cause: error.cause });
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 
+import { nodeIpFault } from '../node/given-ip.ts';
 import { labelValueFault, qualifiedNameFault } from '../node/labels.ts';
 import { nodeNameFault } from '../node/node-name.ts';
 import { KubeletConfig } from './kubelet-fields.ts';
@@ -42,7 +43,9 @@ function rule(value: string, whole: number, words: string): string {
 export const CaCertHash = v.pipe(
   text,
   v.regex(/^sha256:[0-9a-f]{64}$/i, ({ input }) =>
-    rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
+    /^[0-9a-f]{64}$/i.test(input)
+      ? 'lacks sha256: before its 64 digits'
+      : rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
   ),
   v.toLowerCase(),
 );
@@ -129,15 +132,11 @@ export type AuthSpec = v.InferOutput<typeof Auth>;
 const nameFault = (name: string): string | undefined =>
   name === 'auto' ? undefined : nodeNameFault(name, 'must be auto or a DNS name');
 export const NodeName = v.pipe(text, textWithout(nameFault));
-const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f.]*:[0-9a-f:.]+)$/i;
-const isNodeIp = (ip: string): boolean =>
-  ip === 'auto' || (ip.split(',').length <= 2 && ip.split(',').every((part) => ADDRESS.test(part)));
-
 const Node = v.strictObject({
   name: v.optional(NodeName),
   /** The part of the metadata that names the node, where `name` does not. */
   nameFrom: v.optional(v.literal('instanceId', 'must be instanceId')),
-  ip: v.optional(v.pipe(text, v.check(isNodeIp, 'must be auto, or one or two addresses'))),
+  ip: v.optional(v.pipe(text, textWithout(nodeIpFault))),
   /** Checked one by one later: a bad label is dropped and the node joins without it. */
   labels: v.optional(map),
   taints: v.optional(Taints),

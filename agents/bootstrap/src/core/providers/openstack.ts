@@ -1,13 +1,27 @@
 import * as v from 'valibot';
 
+import { isMap } from '../document/schema-parts.ts';
 import { Keys, maybe, type Metadata, parseAnswer, type Provider } from './provider.ts';
+
+/** What somebody gave the machine besides: Nova has texts, and programs that write such a drive anything. */
+const Tags = v.pipe(
+  v.unknown(),
+  v.transform((given): Readonly<Record<string, string>> => {
+    const tags = Object.entries(isMap(given) ? given : {});
+    return Object.fromEntries(
+      tags.flatMap(([name, value]) =>
+        typeof value === 'object' || value === undefined ? [] : [[name, String(value)]],
+      ),
+    );
+  }),
+);
 
 const MetaData = v.object({
   uuid: v.string(),
   name: maybe,
   hostname: maybe,
   availability_zone: maybe,
-  meta: v.optional(v.record(v.string(), v.string()), {}),
+  meta: v.optional(Tags, {}),
 });
 
 /** Parses `meta_data.json` of the service, or of a volume labelled config-2: their format is the same. */
@@ -15,6 +29,7 @@ export function parseOpenStack(text: string): Metadata {
   const data = parseAnswer(MetaData, 'meta_data.json', text);
   return {
     instanceId: data.uuid,
+    uuid: data.uuid,
     zone: data.availability_zone,
     providerID: `openstack:///${data.uuid}`,
     // OpenStack's default domain, which does not exist.

@@ -24,6 +24,8 @@ export type ProviderName = (typeof PROVIDER_NAMES)[number];
 /** A metadata service's description of a machine. */
 export interface Metadata {
   readonly instanceId?: string | undefined;
+  /** The instance id by OpenStack's name, which templates use. */
+  readonly uuid?: string | undefined;
   readonly instanceType?: string | undefined;
   readonly region?: string | undefined;
   readonly zone?: string | undefined;

@@ -7,6 +7,7 @@ const text = v.optional(v.string());
 /** A metadata service's description of this machine, without its user data. */
 export const MachineFacts = v.object({
   instanceId: text,
+  uuid: text,
   /** The source of the id had a fault, and no earlier run knew it. */
   isIdUnread: v.optional(v.boolean()),
   instanceType: text,

@@ -175,17 +175,15 @@ function carriedBy(
   throw bad(source, 'kubeadm join reads a --config file that write_files does not have');
 }
 
+const STATEMENT = 'its template has a statement ({% … %}), which only cloud-init carries out';
+
 function fill(found: Pick<CarriedJoin, 'source' | 'text'>, names: MachineNames) {
   if (found.text.startsWith('kubeadm join')) {
     const text = fillText(found.text, names);
     if (text !== undefined) return { text, warnings: [] };
     throw bad(found.source, 'its template has a value that only cloud-init knows');
   }
-  if (found.text.includes('{%'))
-    throw bad(
-      found.source,
-      'its template has a statement ({% … %}), which only cloud-init carries out',
-    );
+  if (found.text.includes('{%')) throw bad(found.source, STATEMENT);
   return fillDocuments(found.source, found.text, names);
 }
 
@@ -214,8 +212,8 @@ function readConfig(source: string, text: string): Readonly<Record<string, unkno
   try {
     return readCloudConfig(source, text);
   } catch (error) {
-    if (meansJoin(text)) throw error;
-    return undefined; // It is cloud-init's text, so its faults are not the node's.
+    if (!meansJoin(text)) return undefined; // It is cloud-init's text, so its faults are not the node's.
+    throw isTemplate(text) && text.includes('{%') ? bad(source, STATEMENT) : error;
   }
 }
 

@@ -2,6 +2,7 @@ import { parse } from '@kios/agent/parse';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
+import { FLAGS } from '../kubelet-table.ts';
 import { mergeMaps } from '../merge.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
@@ -52,7 +53,12 @@ const NodeConfig = v.object({
         }),
       ),
       featureGates: v.optional(
-        v.object({ InstanceIdNodeName: gate, FastImagePull: gate, OSManagedNoManageENIs: gate }),
+        v.object({
+          InstanceIdNodeName: gate,
+          FastImagePull: gate,
+          OSManagedNoManageENIs: gate,
+          MemoryLimitMaxPods: gate,
+        }),
         {},
       ),
       hybrid: ignored,
@@ -62,25 +68,25 @@ const NodeConfig = v.object({
 });
 type Spec = v.InferOutput<typeof NodeConfig>['spec'];
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** A parsed text and where it comes from. */
 interface Given {
   readonly source: string;
   readonly input: unknown;
 }
 
-const isNodeConfig = (input: unknown): input is Readonly<Record<string, unknown>> =>
+const isNodeConfig = (input: unknown): input is Fields =>
   isMap(input) && input['apiVersion'] === 'node.eks.aws/v1alpha1' && input['kind'] === 'NodeConfig';
 
-function flagsOf(config: Readonly<Record<string, unknown>>): readonly unknown[] | undefined {
+function flagsOf(config: Fields): readonly unknown[] | undefined {
   const spec = isMap(config['spec']) ? config['spec'] : {};
   const kubelet = isMap(spec['kubelet']) ? spec['kubelet'] : {};
   return Array.isArray(kubelet['flags']) ? kubelet['flags'] : undefined;
 }
 
 /** Returns a NodeConfig without what its cluster leaves empty: nodeadm's fields of the cluster have '' when unset. */
-function withoutBlankCluster(
-  config: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function withoutBlankCluster(config: Fields): Fields {
   const spec = isMap(config['spec']) ? config['spec'] : {};
   if (!isMap(spec['cluster'])) return config;
   const given = Object.entries(spec['cluster']).filter(([, value]) => value !== '');
@@ -88,10 +94,7 @@ function withoutBlankCluster(
 }
 
 /** Merges as nodeadm does: maps merge, the flags of both count, everything else is replaced. */
-function mergeTwo(
-  base: Readonly<Record<string, unknown>>,
-  later: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
+function mergeTwo(base: Fields, later: Fields): Fields {
   const merged = mergeMaps(base, withoutBlankCluster(later));
   const [before, after] = [flagsOf(base), flagsOf(later)];
   if (before === undefined || after === undefined) return merged;
@@ -127,9 +130,15 @@ const isBlank = (value: unknown): boolean =>
 
 const NO_EFFECT = 'it has no effect here';
 
+/** What a document of our own has for the settings of the instance. */
+const IN_PLACE: Readonly<Record<string, string>> = {
+  environment: `${NO_EFFECT}; a NodeBootstrap document has proxy for a web proxy`,
+  network: `${NO_EFFECT}; a NodeBootstrap document has network`,
+};
+
 function idleFields({ cluster, kubelet, containerd, instance, featureGates }: Spec): Warning[] {
   const { InstanceIdNodeName: _name, ...gates } = featureGates;
-  const fields: readonly (readonly [path: string, value: unknown, why?: string])[] = [
+  const fields: readonly (readonly [path: string, value: unknown, why?: string | undefined])[] = [
     ['spec.cluster.region', cluster.region],
     [
       'spec.kubelet.maxPodsExpression',
@@ -137,7 +146,9 @@ function idleFields({ cluster, kubelet, containerd, instance, featureGates }: Sp
       'it is not evaluated here; set maxPods in spec.kubelet.config',
     ],
     ['spec.containerd', containerd],
-    ['spec.instance', instance],
+    ...Object.entries(instance ?? {}).map(
+      ([name, value]) => [`spec.instance.${name}`, value, IN_PLACE[name]] as const,
+    ),
     ...Object.entries(gates).map(
       ([name, isOn]) => [`spec.featureGates.${name}`, isOn === true || undefined] as const,
     ),
@@ -150,8 +161,14 @@ function idleFields({ cluster, kubelet, containerd, instance, featureGates }: Sp
 const HYBRID =
   'hybrid nodes are not supported; give this node a NodeBootstrap document with a bootstrap token';
 
-/** Returns the cluster's fields, of which nodeadm requires these three. */
-function readCluster(source: string, { cluster, hybrid }: Spec) {
+/** Returns an endpoint with its port, and with the scheme that kubelet takes for one without; a single word is none. */
+function endpointOf(given: string): string {
+  if (/^\w+:\/\//.test(given)) return withHttpsPort(given);
+  return /[.:]/.test(given) ? withHttpsPort(`https://${given}`) : given;
+}
+
+/** Returns the cluster's fields, of which nodeadm requires these three. An unknown field may be the missing one. */
+function readCluster(source: string, { cluster, hybrid }: Spec, unknown: readonly Warning[]) {
   const { name, apiServerEndpoint, certificateAuthority, enableOutpost, id } = cluster;
   const required: Readonly<Record<string, string | undefined>> = {
     name,
@@ -163,12 +180,13 @@ function readCluster(source: string, { cluster, hybrid }: Spec) {
   const faults = [
     ...(isBlank(hybrid) ? [] : [`spec.hybrid: ${HYBRID}`]),
     ...missing.map((field) => `spec.cluster.${field}: is required`),
+    ...(missing.length > 0 ? unknown : []).map(({ path, why }) => `${path}: ${why}`),
   ];
   if (faults.length > 0) throw fieldError(`read ${source}: ${faults.join('; ')}`);
   return {
     cluster: {
       name: name ?? '',
-      endpoint: withHttpsPort(apiServerEndpoint ?? ''),
+      endpoint: endpointOf(apiServerEndpoint ?? ''),
       caBundle: certificateAuthority ?? '',
     },
     // On an Outpost the cluster is known to the authenticator by its id.
@@ -180,6 +198,12 @@ function readCluster(source: string, { cluster, hybrid }: Spec) {
 
 /** Characters of all flags, of which people write some hundred. */
 const MAX_FLAGS = 32_768;
+
+/** A word that is the name of a flag has lost its dashes, or has others. */
+function strayRemedy(word: string): string {
+  const [, name = ''] = /^[^\w]*([\w-]+)/.exec(word) ?? [];
+  return Object.hasOwn(FLAGS, name) ? `write --${name}` : 'a value with blanks needs quotes';
+}
 
 function readFlags(source: string, flags: readonly string[]): ReturnType<typeof nodeFromFlags> {
   const path = 'spec.kubelet.flags';
@@ -193,13 +217,15 @@ function readFlags(source: string, flags: readonly string[]): ReturnType<typeof 
   const { node, warnings } = nodeFromFlags(found, { source, path, config: 'spec.kubelet.config' });
   const loose = strays.map((word): Warning => ({
     path,
-    why: `${JSON.stringify(word.slice(0, 100))} belongs to no flag; a value with blanks needs quotes`,
+    why: `${JSON.stringify(word.slice(0, 100))} belongs to no flag; ${strayRemedy(word)}`,
   }));
   return { node, warnings: [...warnings, ...loose] };
 }
 
-export function convertNodeConfig(source: string, input: unknown): ParsedDocument {
+export function convertNodeConfig(source: string, given: unknown): ParsedDocument {
+  const input = isMap(given) ? withoutBlankCluster(given) : given;
   const { spec } = parse(NodeConfig, source, input, fieldError);
+  const unknown = unknownFields(NodeConfig, input);
   const { node, warnings } = readFlags(source, spec.kubelet.flags);
   const dns = clusterDns(spec.cluster.cidr);
   const isById = spec.featureGates.InstanceIdNodeName === true && node.name === undefined;
@@ -207,7 +233,7 @@ export function convertNodeConfig(source: string, input: unknown): ParsedDocumen
     document: {
       apiVersion: 'kios.dev/v1',
       kind: 'NodeBootstrap',
-      ...readCluster(source, spec),
+      ...readCluster(source, spec, unknown),
       node: isById ? { ...node, nameFrom: 'instanceId' } : node,
       kubelet: {
         config: {
@@ -218,6 +244,6 @@ export function convertNodeConfig(source: string, input: unknown): ParsedDocumen
       },
     },
     kind: 'NodeConfig',
-    warnings: [...warnings, ...idleFields(spec), ...unknownFields(NodeConfig, input)],
+    warnings: [...warnings, ...idleFields(spec), ...unknown],
   };
 }

@@ -44,19 +44,29 @@ function readTaints(value: string): Reading {
   return fault === undefined ? { taints } : `${fault.path.join('.')}: ${fault.why}`;
 }
 
+type Reader = (value: string) => Reading | undefined;
+
+/** Kubelet takes these flags without a value for absent. */
+const unlessEmpty =
+  (read: Reader): Reader =>
+  (value) =>
+    value === '' ? {} : read(value);
+
 /** How the flags are read that are fields of a node. */
-const READERS: Readonly<Record<string, (value: string) => Reading | undefined>> = {
+const READERS: Readonly<Record<string, Reader>> = {
   'node-labels': (value) => ({ labels: labelsOf(value) }),
   'register-with-taints': readTaints,
   'max-pods': (value) =>
     /^[1-9]\d{0,8}$/.test(value)
       ? { maxPods: Number(value) }
       : 'must be a whole number of 1 or more',
-  'node-ip': (ip) => ({ ip }),
-  'provider-id': (providerID) => ({ providerID }),
-  'cloud-provider': (name) => (name === 'external' ? { cloudProvider: name } : undefined),
+  'node-ip': unlessEmpty((ip) => ({ ip: itemsOf(ip).join(',') })),
+  'provider-id': unlessEmpty((providerID) => ({ providerID })),
+  'cloud-provider': unlessEmpty((name) =>
+    name === 'external' ? { cloudProvider: name } : undefined,
+  ),
   // Left out like a flag without a field, the node would join under a name that nobody expects.
-  'hostname-override': (name) => nodeNameFault(name) ?? { name },
+  'hostname-override': unlessEmpty((name) => nodeNameFault(name) ?? { name }),
 };
 
 /** Says why a flag has no effect: our kubelet's command line is fixed. */

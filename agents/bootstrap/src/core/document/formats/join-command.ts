@@ -23,7 +23,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   config: 'names a file that a node does not have; give it the JoinConfiguration itself',
   'discovery-file':
     'discovery by file is not for a node, which has no such file; use a token and --discovery-token-ca-cert-hash',
-  'control-plane': 'a control plane cannot run here',
+  'control-plane':
+    'a control plane cannot run here; for a worker leave it out, and --certificate-key with it',
   'experimental-control-plane': 'a control plane cannot run here',
 };
 

@@ -1,3 +1,4 @@
+import { FLAGS as KUBELET_FLAGS } from '../kubelet-table.ts';
 import { unknownName } from '../unknown-field.ts';
 import { shown } from './words.ts';
 
@@ -28,6 +29,13 @@ const UNSAID = new Set([
 
 export const isIdle = (flag: string): boolean => !UNSAID.has(flag);
 
+/** Flags of `kubeadm init` alone, which the line beside them has no use for. */
+const OF_INIT = new Set([
+  'upload-certs', 'pod-network-cidr', 'service-cidr', 'service-dns-domain', 'control-plane-endpoint',
+  'kubernetes-version', 'image-repository', 'apiserver-cert-extra-sans', 'cert-dir', 'token-ttl',
+  'skip-token-print', 'skip-certificate-key-print',
+]); // prettier-ignore
+
 const BOOLEANS: Readonly<Record<string, string>> = { 1: 'true', t: 'true', true: 'true', 0: 'false', f: 'false', false: 'false' }; // prettier-ignore
 
 /** The words of a `kubeadm join` command, sorted. */
@@ -51,11 +59,21 @@ function flagOf(word: string): { readonly name: string; readonly value?: string 
 
 const KNOWN = FLAGS.map((flag) => `--${flag}`);
 
+/** Says whose flag it is; undefined when nobody's is known. */
+function otherProgram(name: string): string | undefined {
+  if (OF_INIT.has(name)) return 'is a flag of kubeadm init; leave it out';
+  return Object.hasOwn(KUBELET_FLAGS, name)
+    ? 'is a flag of kubelet; a JoinConfiguration has nodeRegistration.kubeletExtraArgs for it'
+    : undefined;
+}
+
 /** `earlier` is the number of faults before it. */
 function unknownFault(word: string, earlier: number): string {
   const name = word.replace(/^-+/, '').replace(/=.*$/s, '');
   if (!word.startsWith('--') && FLAGS.includes(name)) return `-${name}: write --${name}`;
-  const why = unknownName(`--${name}`, KNOWN, { what: 'a flag of kubeadm join', earlier });
+  const why =
+    otherProgram(name) ??
+    unknownName(`--${name}`, KNOWN, { what: 'a flag of kubeadm join', earlier });
   return `${shown(word.replace(/=.*$/s, ''))}: ${why}`;
 }
 

@@ -19,12 +19,12 @@ const API = /^(kubeadm|kubelet\.config|kubeproxy\.config)\.k8s\.io\/(\w{1,20})$/
 
 /** Returns why kubeadm's own kind is not read in this version. */
 function ownFault(version: string, kind: string): string | undefined {
+  if (!READ.has(version))
+    return `kubeadm.k8s.io/${version} is not read; v1beta3 and v1beta4 are (kubeadm config migrate writes them)`;
   const known = ['JoinConfiguration', ...REMEDIES.keys()];
-  if (kind !== 'JoinConfiguration')
-    return `kind: ${unknownName(kind, known, { what: "a kind of kubeadm's" })}`;
-  return READ.has(version)
+  return kind === 'JoinConfiguration'
     ? undefined
-    : `kubeadm.k8s.io/${version} is not read; v1beta3 and v1beta4 are (kubeadm config migrate writes them)`;
+    : `kind: ${unknownName(kind, known, { what: "a kind of kubeadm's" })}`;
 }
 
 interface Head {

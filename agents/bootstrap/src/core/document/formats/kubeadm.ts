@@ -144,9 +144,19 @@ function refuseWrong(source: string, walk: Walk): void {
 const warningsOf = ({ misfits }: Walk): readonly Warning[] =>
   misfits.map(({ path, why }) => ({ path: path.join('.'), why }));
 
+/** Kubeadm's texts are '' when nobody set them. Those of kubelet's flags and of taints may mean something. */
+function withoutBlanks(value: unknown): unknown {
+  if (!isMap(value)) return value;
+  const given = Object.entries(value).filter(([, item]) => item !== '');
+  return Object.fromEntries(
+    given.map(([key, item]) => [key, key === 'kubeletExtraArgs' ? item : withoutBlanks(item)]),
+  );
+}
+
 export function convertJoinConfiguration(source: string, input: unknown): ParsedDocument {
   const walk = new Walk();
-  const fitting = walk.fitMap(FIELDS, isMap(input) ? input : {});
+  const given = withoutBlanks(input);
+  const fitting = walk.fitMap(FIELDS, isMap(given) ? given : {});
   refuseWrong(source, walk);
   const { discovery, nodeRegistration } = parse(JoinConfiguration, source, fitting, (message) =>
     fieldError([message, ...misspelt(walk)].join('; ')),

@@ -9,15 +9,26 @@ const MIME_HEADER = /^(?:MIME-Version:|Content-Type:\s*multipart\/)/i;
 const isHeader = (line: string): boolean =>
   /^[!-9;-~]+:/.test(line) && !/^(?:--|apiVersion:|kind:)/.test(line);
 
-/** The line by which a mailbox parts its messages; some programs write it before a single one. */
-const FROM_LINE = /^From [^\r\n]*\r?\n/;
+/**
+ * What may stand before the head: a byte order mark, also as one character for each byte, blank lines, comments, and
+ * the line by which a mailbox parts its messages.
+ */
+const BEFORE_HEAD =
+  /^(?:\u00EF\u00BB\u00BF|\uFEFF)?(?:[ \t]*(?:#(?:[ \t][^\r\n]*)?)?\r?\n)*[ \t]*(?:From [^\r\n]*\r?\n)?/;
+
+/** Takes away what precedes the head, and the blanks before each line that a template leaves. */
+function fromHead(text: string): string {
+  const [, indent = ''] = /(?:^|\n)([ \t]+)(?:MIME-Version|Content-Type):/i.exec(text) ?? [];
+  const lines = text.split('\n');
+  const isIndented =
+    indent !== '' && lines.every((line) => line.trim() === '' || line.startsWith(indent));
+  const plain = isIndented ? lines.map((line) => line.slice(indent.length)).join('\n') : text;
+  return plain.replace(BEFORE_HEAD, '');
+}
 
 /** Returns whether a text is a MIME document, as launch templates and EKS make them, whatever headers come first. */
 export function isMime(text: string): boolean {
-  const [head = ''] = text
-    .trimStart()
-    .replace(FROM_LINE, '')
-    .split(/\r?\n[ \t]*\r?\n/, 1);
+  const [head = ''] = fromHead(text).split(/\r?\n[ \t]*\r?\n/, 1);
   if (MIME_HEADER.test(head)) return true;
   const lines = head.split(/\r?\n/);
   return (
@@ -176,9 +187,6 @@ class Reader {
   }
 }
 
-/** A byte order mark, one character for each byte, blank lines, and the line of a mailbox. */
-const BEFORE_HEAD = /^(?:\u00EF\u00BB\u00BF)?\s*(?:From [^\r\n]*\r?\n)?/;
-
 /**
  * Returns the parts that are documents for a node; among those of a general type, the ones that `mayHold` one. Those
  * for a shell or cloud-init give a warning and are never executed.
@@ -190,6 +198,6 @@ export function parseMime(
   mayHold: (text: string) => boolean,
 ): MimeParts {
   const reader = new Reader(gunzip, mayHold);
-  reader.readAll(splitEntity(source, charsOf(bytes).replace(BEFORE_HEAD, '')));
+  reader.readAll(splitEntity(source, fromHead(charsOf(bytes))));
   return { parts: reader.parts, warnings: reader.warnings };
 }

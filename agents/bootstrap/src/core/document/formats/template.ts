@@ -8,6 +8,7 @@ import { checkSize, QUIET } from '../yaml.ts';
 export interface MachineNames {
   readonly hostname?: string | undefined;
   readonly instanceId?: string | undefined;
+  readonly uuid?: string | undefined;
   readonly instanceType?: string | undefined;
   readonly region?: string | undefined;
   readonly zone?: string | undefined;
@@ -18,6 +19,7 @@ const VARIABLES: Readonly<Record<string, keyof MachineNames>> = {
   local_hostname: 'hostname',
   hostname: 'hostname',
   instance_id: 'instanceId',
+  uuid: 'uuid',
   instance_type: 'instanceType',
   region: 'region',
   availability_zone: 'zone',

@@ -46,7 +46,8 @@ const WRITTEN: Readonly<Record<string, Places>> = {
 
 /** Returns the path in a form of a path in our own document. */
 export function writtenAt(kind: string, path: string): string {
-  const place = (WRITTEN[kind] ?? []).find(
+  const form = kind.replace(/^(?:(?:MIME|cloud-config), )+/, '');
+  const place = (WRITTEN[form] ?? []).find(
     ([ours]) => path === ours || path.startsWith(`${ours}.`),
   );
   if (place === undefined) return path;

@@ -147,6 +147,9 @@ const DIALECT: [string, string][] = [
   ['comments first', '# a\n---\na: 1 # b\n'],
   ['a byte order mark', '\u{FEFF}a: 1\n'],
   ['line ends of DOS', 'a: 1\r\nb:\r\n- 2\r\n'],
+  ['line ends of an old Macintosh', 'a: 1\rb:\r- 2\r'],
+  ['braces behind a byte order mark', '\u{FEFF}{a: 1}'],
+  ['its own version', '%YAML 1.1\n---\na: 0400'],
   ['JSON with tabs', '{"a":\t[1,\n\t2.50, true, null, "\\u00e9"]}'],
   ['an empty object', 'a: {}\nb: []\nc: ""'],
 ]; // prettier-ignore
@@ -162,6 +165,17 @@ const BROKEN: [string, string][] = [
   ['a tab', 'a:\n\t- 1'],
   ['an anchor that nobody set', 'a: *b'],
   ['braces that are not JSON', '{kind: Pod}'],
+  ['JSON with a separator behind it', '{"a": 1}\n---\n'],
+  ['two objects of JSON', '{"a": 1}{"b": 1}'],
+  ['a template', 'a: {{ name }}'],
+  ['a list as a key', '? [a]\n: b'],
+  ['an empty key', '~: a'],
+  ['a merge key without an object', 'a: {<<: b}'],
+  ['a merge key with null', 'a: {<<: ~}'],
+  ['a merge key with an alias of a list', 'a: &a [{b: 1}]\nc: {<<: *a}'],
+  ['infinity', 'a: .inf'],
+  ['a control character', 'a: b\u0007'],
+  ['another version of YAML', '%YAML 1.2\n---\na: 1'],
 ];
 
 it.each(BROKEN)('refuses %s, as kubelet does', (_, text) => {

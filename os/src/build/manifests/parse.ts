@@ -1,3 +1,4 @@
+import { causeOf } from '@kios/network-config/yaml-faults';
 import {
   type Alias,
   type Document,
@@ -16,7 +17,6 @@ import { DIALECT, UNLIMITED } from './dialect.ts';
 import { type Fault, isRecord } from './fault.ts';
 import { characterFault, type FormFault, valueFault, versionFault } from './form-faults.ts';
 import { lineOf } from './place.ts';
-import { causeOf } from './yaml-faults.ts';
 
 /** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. No pod has as many values. */
 const MAX_VALUES = 1_000_000;
@@ -56,7 +56,8 @@ const withoutConsequences = (errors: readonly YAMLError[]): YAMLError[] => {
 };
 
 /** kubelet takes a text that begins with `{` for JSON (apimachinery's util/yaml.ToJSON). */
-const isJson = (text: string): boolean => /^[\s\u0085]*\{/.test(text) && !text.startsWith('\u{FEFF}');
+const isJson = (text: string): boolean =>
+  /^[\s\u0085]*\{/.test(text) && !text.startsWith('\u{FEFF}');
 
 function jsonFault(text: string, line: Line): Parsed | undefined {
   try {

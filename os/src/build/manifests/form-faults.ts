@@ -1,4 +1,13 @@
-import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Pair, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  visit,
+} from 'yaml';
 
 /** A fault of a text's form that our reader takes and kubelet's does not. */
 export interface FormFault {
@@ -8,8 +17,7 @@ export interface FormFault {
 }
 
 /** What YAML calls printable; kubelet's reader refuses a text with anything else. */
-const CONTROL =
-  /[^\t\n\r\u{20}-\u{7E}\u{85}\u{A0}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
+const CONTROL = /[^\t\n\r\u{20}-\u{7E}\u{85}\u{A0}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
 /** Returns the fault of the first character that no YAML may have, as a text in UTF-16 has many. */
 export function characterFault(text: string): FormFault | undefined {
@@ -55,8 +63,7 @@ const NUMBER: Words = {
 
 /** Says whether kubelet merges a value: an object, an alias of one, or a list of these. */
 function isMergeable(document: Document, value: unknown): boolean {
-  const isObject = (node: unknown): boolean =>
-    isMap(isAlias(node) ? node.resolve(document) : node);
+  const isObject = (node: unknown): boolean => isMap(isAlias(node) ? node.resolve(document) : node);
   return isSeq(value) ? value.items.every(isObject) : isObject(value);
 }
 

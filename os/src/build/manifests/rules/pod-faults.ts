@@ -13,6 +13,7 @@ import {
   type Found,
   isCondition,
   isExcess,
+  isFault,
   isOwnRule,
   type Json,
   type Pod,
@@ -100,7 +101,7 @@ export function judge(manifest: Json, policy: Policy): Judgement {
   const isBound = reason === undefined && !isOpen;
   return {
     faults: found
-      .filter((one) => !isCondition(one))
+      .filter(isFault)
       .filter((fault) => isBound || (!isExcess(fault) && !(isOpen && isOwnRule(fault)))),
     warning: isBound ? undefined : warn(pod, found.filter(isExcess), reason),
     notes: [

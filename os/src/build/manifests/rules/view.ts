@@ -58,6 +58,7 @@ export type Found = Fault | Excess | OwnRule | Condition;
 export type Faults = Generator<Found>;
 
 export const isCondition = (found: Found): found is Condition => 'condition' in found;
+export const isFault = (found: Found): found is Fault => 'cause' in found;
 export const isExcess = (fault: Found): fault is Excess => 'power' in fault;
 export const isOwnRule = (fault: Found): fault is OwnRule => 'effect' in fault;
 

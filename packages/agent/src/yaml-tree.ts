@@ -9,9 +9,6 @@ export interface YamlTree {
   readonly lineOf: (path: readonly (string | number)[]) => number | undefined;
 }
 
-const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-
 const unread = (faults: readonly string[]): YamlTree => ({
   tree: undefined,
   faults,
@@ -42,6 +39,7 @@ export async function readYamlTree(text: string): Promise<YamlTree> {
   // Most nodes have no such file, so the parser is loaded on demand.
   const { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml');
   const { repeatedKeys } = await import('@kios/network-config/repeated-keys');
+  const { causeOf } = await import('@kios/network-config/yaml-faults');
   const lines = new LineCounter();
   // With less of a log it says nothing of a second document.
   const document = parseDocument(text, {
@@ -62,7 +60,11 @@ export async function readYamlTree(text: string): Promise<YamlTree> {
     return { start: pair.key.range?.[0], value: isNode(pair.value) ? pair.value : null };
   };
   if (document.errors.length > 0)
-    return unread(document.errors.map((error) => `is not YAML: ${firstLine(error)}`));
+    return unread(
+      document.errors.map(
+        (error) => `is not YAML: line ${lines.linePos(error.pos[0]).line} ${causeOf(error)}`,
+      ),
+    );
   try {
     const tree: unknown = document.toJS({ maxAliasCount: 100 });
     const twice = repeatedKeys(document).map(({ range, value }) => {
@@ -72,7 +74,9 @@ export async function readYamlTree(text: string): Promise<YamlTree> {
     const lineOf = (path: readonly (string | number)[]): number =>
       lines.linePos(startOf(document, step, path)).line;
     return { tree: tree ?? {}, faults: twice, lineOf };
-  } catch (error) {
-    return unread([`is not YAML: ${firstLine(error)}`]);
+  } catch {
+    return unread([
+      'is not YAML: it has an alias without its anchor, or aliases that repeat too much',
+    ]);
   }
 }

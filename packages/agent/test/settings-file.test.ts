@@ -53,6 +53,18 @@ describe('a file of settings', () => {
     expect([settings, faults.length]).toEqual([NOTHING, 1]);
   }); // prettier-ignore
 
+  it('that is broken is named with its line, in words for people', async () => {
+    for (const [text, why] of [
+      ['timeoutSeconds: 5\nservers: [', 'is not YAML: line 2 is not indented deep enough, or a bracket or a brace is not closed'],
+      ['servers:\n\t- address: a\n', 'is not YAML: line 2 is indented with a tab, where YAML wants spaces'],
+      ['servers:\n  - address: "a\n', 'is not YAML: line 3 lacks a character, such as a closing quote, a comma or a colon'],
+      ['servers: *a\n', 'is not YAML: it has an alias without its anchor, or aliases that repeat too much'],
+    ] as const) {
+      const { faults } = await read(text);
+      expect(faults.map((fault) => fault.why)).toContain(why);
+    }
+  }); // prettier-ignore
+
   it('with a key twice goes by the last one, and says so with its line', async () => {
     const { settings, faults } = await read('timeoutSeconds: 5\n\ntimeoutSeconds: 7\n');
     expect(settings.timeoutSeconds).toBe(7);

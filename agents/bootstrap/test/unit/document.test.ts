@@ -93,11 +93,11 @@ describe('a document', () => {
 
   it.each([
     ['a: 1\na: 2', 'line 2, column 1: duplicate key'],
-    ['a: [1', 'line 1'],
-    ['a: !!js/function x', 'tag resolve failed'],
+    ['a: [1', ': the text is not indented deep enough, or a bracket'],
+    ['a: !!js/function x', 'line 1, column 4: the text has an unknown tag'],
     ['a: 1\n---\nb: 2', 'it has 2 YAML documents'],
     ['__proto__: {x: 1}', 'key __proto__ is not allowed'],
-    ['? [a]\n: 1', 'non string key'],
+    ['? [a]\n: 1', 'the text has a key that is not a text'],
   ])('YAML %j is refused: %s', (yaml, why) => {
     expect(messageOf(() => parseYaml('seed', yaml))).toContain(why);
   });

@@ -51,9 +51,12 @@ const FOLDERS = [
   '/boot',
   '/lib/systemd',
   '/lib/udev',
+  '/lib64',
   '/media',
+  '/sbin',
   '/usr/bin',
   '/usr/lib/systemd',
+  '/usr/lib64',
   '/usr/sbin',
   '/usr/src',
   '/etc/kios/dhcp',
@@ -82,6 +85,8 @@ function addPrograms(tree: Tree, request: RootRequest): void {
   // kubelet runs three of these by name and the kernel one, and init does their work.
   for (const name of ['journalctl', 'mount', 'umount', 'modprobe'])
     tree.symlink(`/bin/${name}`, 'init');
+  // Antrea mounts it into the pod that loads Open vSwitch, whether it runs or not.
+  tree.text('/sbin/depmod', '', kios);
   // Ahead of the folder into which networks of clusters may put upstream's, which needs iptables or nft.
   tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }

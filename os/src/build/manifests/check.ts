@@ -5,7 +5,7 @@ import { type Parsed, parseManifest } from './parse.ts';
 import { ENDINGS, hasEnding, type ManifestFile, shippedName } from './read.ts';
 import type { Policy } from './rules/permissions.ts';
 import { judge, type Judgement } from './rules/pod-faults.ts';
-import { podKey, record } from './rules/view.ts';
+import { hostPorts, podKey, record } from './rules/view.ts';
 
 /** A fault of a manifest, ready to be shown. */
 export interface ManifestFault extends Fault {
@@ -50,6 +50,10 @@ function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined):
   if (!isRecord(value)) return faulty({ path: '', cause: 'is not an object' });
   const { apiVersion, kind } = value;
   if (apiVersion !== 'v1' || kind !== 'Pod') {
+    if (kind === 'Pod') {
+      const version = apiVersion === undefined ? 'is missing' : `is ${String(apiVersion)}`;
+      return faulty({ path: 'apiVersion', cause: `${version}, must be v1` });
+    }
     const given = [apiVersion, kind].filter((word) => word !== undefined).map(String);
     const cause = `is ${given.join(' ') || 'missing'}, must be v1 Pod`;
     return faulty({ path: 'kind', cause, advice: 'kubelet starts pods only' });
@@ -113,10 +117,34 @@ class Taken {
   }
 }
 
-/** Checks manifests. Of two files with one pod, or with one name on the node, the later is at fault. */
+/** Ports of the host that earlier files have taken. Kubelet does not run the second pod that wants one. */
+class TakenPorts {
+  readonly #taken: { readonly port: string; readonly address: string; readonly file: string }[] =
+    [];
+
+  take(parsed: Parsed, file: string): Fault[] {
+    if (parsed.faults !== undefined) return [];
+    const wanted = hostPorts(record(record(parsed.value)['spec']));
+    const faults = wanted.flatMap(({ at, port, address }): Fault[] => {
+      const owner = this.#taken.find(
+        (other) =>
+          other.port === port &&
+          (other.address === address || other.address === '' || address === ''),
+      );
+      if (owner === undefined) return [];
+      const cause = `${owner.file} takes ${port} of the host already, so kubelet does not run this pod`;
+      return [{ path: at, cause }];
+    });
+    this.#taken.push(...wanted.map(({ port, address }) => ({ port, address, file })));
+    return placed(faults, parsed.lineOf);
+  }
+}
+
+/** Checks manifests. Of two files with one pod, one name on the node or one port of the host, the later is at fault. */
 export function checkManifests(files: readonly ManifestFile[], rules: Rules): Findings {
   const { policy, verdicts = [], isFolder = false } = rules;
   const taken = new Taken();
+  const ports = new TakenPorts();
   const judged = files.map(({ name, text }, index): Judgement & { readonly file: string } => {
     if (isFolder && !hasEnding(name)) {
       const cause = `must end in ${ENDINGS.join(', ')}`;
@@ -124,7 +152,11 @@ export function checkManifests(files: readonly ManifestFile[], rules: Rules): Fi
     }
     const parsed = parseManifest(text);
     const { faults, ...worth } = judgeManifest(text, parsed, policy, verdicts[index]);
-    const others = [...(isFolder ? taken.name(name) : []), ...taken.pod(parsed, name)];
+    const others = [
+      ...(isFolder ? taken.name(name) : []),
+      ...taken.pod(parsed, name),
+      ...ports.take(parsed, name),
+    ];
     return { file: name, ...worth, faults: [...faults, ...others] };
   });
   return {

@@ -1,3 +1,4 @@
+import { causeOf } from '@kios/network-config/yaml-faults';
 import {
   type Alias,
   type Document,
@@ -14,8 +15,8 @@ import {
 
 import { DIALECT, UNLIMITED } from './dialect.ts';
 import { type Fault, isRecord } from './fault.ts';
+import { characterFault, type FormFault, valueFault, versionFault } from './form-faults.ts';
 import { lineOf } from './place.ts';
-import { causeOf } from './yaml-faults.ts';
 
 /** An alias may repeat a part, but a file of a few lines must not grow to gigabytes. No pod has as many values. */
 const MAX_VALUES = 1_000_000;
@@ -28,6 +29,9 @@ export function withoutNulls(value: unknown): unknown {
   const given = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
   return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field)]));
 }
+
+/** Returns the line of an offset. */
+type Line = (offset: number) => number;
 
 /** A manifest as data, or why it is none. */
 export type Parsed =
@@ -52,13 +56,20 @@ const withoutConsequences = (errors: readonly YAMLError[]): YAMLError[] => {
 };
 
 /** kubelet takes a text that begins with `{` for JSON (apimachinery's util/yaml.ToJSON). */
-function jsonFault(text: string): string | undefined {
-  if (!text.trimStart().startsWith('{')) return undefined;
+const isJson = (text: string): boolean =>
+  /^[\s\u0085]*\{/.test(text) && !text.startsWith('\u{FEFF}');
+
+function jsonFault(text: string, line: Line): Parsed | undefined {
   try {
     JSON.parse(text);
     return undefined;
-  } catch {
-    return 'begins with {, so kubelet takes it for JSON, and it is none';
+  } catch (cause) {
+    const [, offset = '0'] = /position (\d+)/.exec(String(cause)) ?? [];
+    return failed(
+      'begins with {, so kubelet takes it for JSON, and it is none',
+      line(Number(offset)),
+      'begin with apiVersion; if it is a template, fill it in first',
+    );
   }
 }
 
@@ -96,7 +107,7 @@ function sizeOf(part: unknown, targets: Map<Alias, Node | undefined>): number {
 }
 
 /** Returns what is wrong with the aliases of a document. */
-function aliasFault(document: Document, line: (offset: number) => number): Parsed | undefined {
+function aliasFault(document: Document, line: Line): Parsed | undefined {
   const targets = targetsOf(document);
   for (const [alias, target] of targets)
     if (target === undefined)
@@ -106,35 +117,58 @@ function aliasFault(document: Document, line: (offset: number) => number): Parse
   return undefined;
 }
 
-/** Parses the text of a manifest, which holds one document. Separators without a document after them do not count. */
-export function parseManifest(text: string): Parsed {
-  const lines = new LineCounter();
-  const line = (offset: number): number => lines.linePos(offset).line;
-  const parsed = parseAllDocuments(text, { ...DIALECT, lineCounter: lines });
-  const documents = [...parsed].filter(
-    ({ contents, errors }) => errors.length > 0 || !isScalar(contents) || contents.value !== null,
-  );
-  const errors = documents.flatMap((document) => withoutConsequences(document.errors));
-  if (errors.length > 0)
-    return {
-      faults: errors.map((error) => ({
-        path: '',
-        cause: causeOf(error),
-        line: line(error.pos[0]),
-      })),
-    };
-  const [first, second] = documents;
-  if (first === undefined) return failed('is empty');
-  if (second !== undefined)
+const isEmpty = ({ contents, errors }: Document): boolean =>
+  errors.length === 0 && isScalar(contents) && contents.value === null;
+
+const startOf = ({ contents }: Document): number => contents?.range?.[0] ?? 0;
+
+/** Returns what is wrong with the documents of a text: kubelet reads the first one, empty or not. */
+function documentsFault(documents: readonly Document[], line: Line): Parsed | undefined {
+  const [given, second] = documents.filter((document) => !isEmpty(document));
+  if (given === undefined) return failed('is empty');
+  if (given !== documents[0])
     return failed(
-      'begins a second document, which kubelet does not read',
-      line(second.contents?.range[0] ?? 0),
-      'give each pod a file of its own',
+      'begins after an empty document, the only one that kubelet reads',
+      line(startOf(given)),
+      'remove the separator --- before it',
     );
-  const noJson = jsonFault(text);
-  if (noJson !== undefined) return failed(noJson, 1, 'begin with apiVersion');
-  const fault = aliasFault(first, line);
+  if (second === undefined) return undefined;
+  return failed(
+    'begins a second document, which kubelet does not read',
+    line(startOf(second)),
+    'give each pod a file of its own',
+  );
+}
+
+function syntaxFault(documents: readonly Document[], line: Line): Parsed | undefined {
+  const errors = documents.flatMap((document) => withoutConsequences(document.errors));
+  if (errors.length === 0) return undefined;
+  return {
+    faults: errors.map((error) => ({ path: '', cause: causeOf(error), line: line(error.pos[0]) })),
+  };
+}
+
+/** To kubelet's reader a carriage return by itself ends a line. */
+const withLineEnds = (text: string): string => text.replaceAll(/\r(?!\n)/g, '\n');
+
+/** Parses the text of a manifest, which holds one document. Separators without a document after them do not count. */
+export function parseManifest(given: string): Parsed {
+  const text = withLineEnds(given);
+  const lines = new LineCounter();
+  const documents = [...parseAllDocuments(text, { ...DIALECT, lineCounter: lines })];
+  const line: Line = (offset) => lines.linePos(offset).line;
+  const refused = (fault: FormFault | undefined): Parsed | undefined =>
+    fault === undefined ? undefined : failed(fault.cause, line(fault.offset), fault.advice);
+  const fault =
+    (isJson(text) ? jsonFault(text, line) : refused(characterFault(text))) ??
+    syntaxFault(documents, line) ??
+    documentsFault(documents, line);
   if (fault !== undefined) return fault;
+  const [first] = documents;
+  if (first === undefined) return failed('is empty');
+  const partFault =
+    aliasFault(first, line) ?? refused(versionFault(first, text)) ?? refused(valueFault(first));
+  if (partFault !== undefined) return partFault;
   return {
     value: withoutNulls(first.toJS({ maxAliasCount: UNLIMITED })),
     lineOf: (path) => lineOf(first, lines, path),

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"reflect"
 
 	v1 "k8s.io/api/core/v1"
@@ -33,7 +35,7 @@ func judge(text []byte) verdict {
 	if err := decoder.Decode(&value); err != nil {
 		return verdict{Unreadable: err.Error(), Faults: []fault{}}
 	}
-	if _, err := decoder.Token(); err == nil {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return verdict{Unreadable: "more follows the object", Faults: []fault{}}
 	}
 	found := verdict{Value: read, Faults: []fault{}}

@@ -16,6 +16,7 @@ import { type Fault, formatPath, type Path, pathKey } from '../fault.ts';
 import { isReserved } from '../values/names.ts';
 import { repeatedKeys } from './repeated-keys.ts';
 import type { Tree, TreeMap } from './tree.ts';
+import { causeOf } from './yaml-faults.ts';
 
 export interface TreeReading {
   readonly tree: Tree;
@@ -145,13 +146,11 @@ function parseText(text: string, counter: LineCounter): Document[] | undefined {
   }
 }
 
-const firstLine = (message: string): string => (message.split('\n')[0] ?? '').toLowerCase();
-
 /** Returns what is wrong with the form of a document, which is then not read. */
 function formFaults(document: Document, counter: LineCounter): readonly Fault[] {
-  const broken = document.errors.map(({ pos, message }) => [pos[0], firstLine(message)] as const);
+  const broken = document.errors.map((error) => [error.pos[0], causeOf(error)] as const);
   const twice = repeatedKeys(document).map(
-    ({ range }) => [range?.[0] ?? 0, 'map keys must be unique'] as const,
+    ({ range }) => [range?.[0] ?? 0, causeOf({ code: 'DUPLICATE_KEY' })] as const,
   );
   return [...broken, ...twice].map(([at, why]) => ({
     line: counter.linePos(at).line,

@@ -23,7 +23,13 @@ describe('a key that stands a second time in its map', () => {
     const text = 'network:\n  version: 2\n  ethernets: {}\n  version: 2\n';
     expect(readNetworkConfig(text)).toMatchObject({
       ok: false,
-      faults: [{ line: 4, path: '(top)', what: 'is not YAML: map keys must be unique' }],
+      faults: [
+        {
+          line: 4,
+          path: '(top)',
+          what: 'is not YAML: repeats a key of the same object, which is not unique then',
+        },
+      ],
     });
   });
 });

@@ -1,4 +1,5 @@
 import { repeatedKeys } from '@kios/network-config/repeated-keys';
+import { causeOf } from '@kios/network-config/yaml-faults';
 import {
   type Document,
   isMap,
@@ -97,8 +98,7 @@ interface FormFault {
 /** Returns what is wrong with the form of a document. */
 function formFault(doc: Document.Parsed): FormFault | undefined {
   const fault = doc.errors[0] ?? doc.warnings[0];
-  if (fault !== undefined)
-    return { at: fault.pos[0], what: fault.code.toLowerCase().replaceAll('_', ' ') };
+  if (fault !== undefined) return { at: fault.pos[0], what: `the text ${causeOf(fault)}` };
   const [twice] = repeatedKeys(doc);
   return twice === undefined ? undefined : { at: twice.range?.[0] ?? 0, what: 'duplicate key' };
 }

@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { type Fault, isRecord } from '../fault.ts';
 import { withoutNulls } from '../parse.ts';
+import { valueAt } from '../place.ts';
 import { list, record } from '../rules/view.ts';
+import { UNREADABLE, worded } from './sentences.ts';
 import type { JudgedFault, Verdict } from './verdict.ts';
 import { wordFault } from './words.ts';
 
@@ -30,18 +32,35 @@ const isInside = (path: string, outer: string): boolean =>
 function isConsequence(pod: unknown, fault: JudgedFault, all: readonly JudgedFault[]): boolean {
   const { path, kind, value } = fault;
   if (all.some((one) => one.kind === 'WrongType' && isInside(path, one.path))) return true;
+  // What has no request gets its limit as one, with the same fault.
+  if (path.includes('.resources.requests[') && valueAt(pod, path) === undefined)
+    return all.some((one) => one.path === path.replace('.requests[', '.limits['));
   const { volumes } = record(record(pod)['spec']);
   return (
     kind === 'FieldValueNotFound' && list(volumes).some((one) => record(one)['name'] === value)
   );
 }
 
+/** Words what kubelet's reader says of a text that ours takes. Its sentence can name the line. */
+function unreadable(sentence = ''): Fault {
+  const [, line] = /line (\d+)/.exec(sentence) ?? [];
+  const place = line === undefined ? {} : { line: Number(line) };
+  const words = worded(UNREADABLE, sentence);
+  if (words !== undefined)
+    return {
+      path: '',
+      cause: words,
+      advice: 'kubelet’s reader of YAML is stricter than others',
+      ...place,
+    };
+  return { path: '', cause: `cannot be read by kubelet: “${sentence}”`, ...place };
+}
+
 /** Returns what kubelet refuses in a manifest that reads as `pod`. */
 export function kubeletFaults(pod: unknown, verdict: Verdict | undefined): Fault[] {
   if (verdict === undefined) return [];
-  const { value, unreadable, refers, faults } = verdict;
-  if (value === undefined)
-    return [{ path: '', cause: `cannot be read by kubelet: “${unreadable ?? ''}”` }];
+  const { value, unreadable: sentence, refers, faults } = verdict;
+  if (value === undefined) return [unreadable(sentence)];
   const other = difference(pod, withoutNulls(value));
   if (other !== undefined)
     return [
@@ -51,8 +70,7 @@ export function kubeletFaults(pod: unknown, verdict: Verdict | undefined): Fault
     .filter((fault) => !isConsequence(pod, fault, faults))
     .map((fault) => wordFault(pod, fault));
   if (found.length > 0) return found;
-  if (unreadable !== undefined)
-    return [{ path: '', cause: `cannot be read by kubelet: “${unreadable}”` }];
+  if (sentence !== undefined) return [unreadable(sentence)];
   if (refers === undefined) return [];
   return [
     { path: 'spec', cause: `refers to ${refers}, which a static pod cannot: kubelet refuses it` },

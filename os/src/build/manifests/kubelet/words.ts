@@ -2,39 +2,8 @@ import { nearest } from '@kios/network-config';
 
 import { type Fault, typeOf } from '../fault.ts';
 import { valueAt } from '../place.ts';
+import { FORBIDDEN, INVALID, worded } from './sentences.ts';
 import type { JudgedFault } from './verdict.ts';
-
-/** What Kubernetes' validation says of values, and our words for it. */
-const INVALID: readonly (readonly [RegExp, string])[] = [
-  [/RFC 1123 label/, 'must be lower-case letters, digits and -, at most 63 characters'],
-  [/RFC 1123 subdomain/, 'must be lower-case letters, digits, - and ., at most 253 characters'],
-  [/between (-?\w+) and (\w+), inclusive/, 'must be from $1 to $2'],
-  [/greater than 0 and less than or equal to (\S+)/, 'must be more than 0 and at most $1'],
-  [/must match `containerPort`/, 'must equal containerPort in the host’s network'],
-  [/less than or equal to (\S+) limit of (\S+)/, 'has more $1 than the limit of $2'],
-  [/must be unique/, 'is the place of another mount already'],
-  [/must not contain '\.\.'/, 'must not contain ..'],
-  [/must be an absolute path/, 'must begin with /'],
-  [/must be a relative path/, 'must not begin with /'],
-  [/greater than or equal to (\d+)/, 'must be at least $1'],
-  [/must be greater than (?:zero|0)|must be a positive number/, 'must be more than 0'],
-  [/IANA_SVC_NAME|no more than 15/, 'must be lower-case letters, digits and -, at most 15 characters, with a letter'],
-  [/environment variable name/, 'must be printable characters without ='],
-  [/valid label must/, 'must be letters, digits, -, _ and ., at most 63 characters'],
-  [/name part must|qualified name/, 'must be a name such as app or example.org/app'],
-  [/valid IP address/, 'must be an IP address'],
-  [/octal|0777|file mode/, 'must be a mode from 0 to 0777'],
-  [/must be non-negative|non-negative integer|must not be (?:a )?negative/, 'must not be negative'],
-]; // prettier-ignore
-
-/** What is right by itself and not together with the rest of the pod. */
-const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
-  [/more than 1 volume type/, 'is a second source of its volume'],
-  [/more than 1 handler type/, 'is a second way of its probe or hook'],
-  [/without restartPolicy=Always/, 'must not be set: an init container without restartPolicy Always runs once'],
-  [/cannot be set on create/, 'must be empty: only a running pod gets them'],
-  [/windows/i, 'is for Windows'],
-]; // prettier-ignore
 
 const TYPES: Readonly<Record<string, string>> = {
   bool: 'boolean',
@@ -47,15 +16,6 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const shown = (value: unknown): string =>
   typeof value === 'object' || value === undefined ? '' : `is ${JSON.stringify(value)}, `;
-
-function worded(table: readonly (readonly [RegExp, string])[], detail: string): string | undefined {
-  for (const [pattern, words] of table) {
-    const found = pattern.exec(detail);
-    if (found !== null)
-      return words.replaceAll(/\$(\d)/g, (_, at: string) => found[Number(at)] ?? '');
-  }
-  return undefined;
-}
 
 /** Words a size or a number of items that Kubernetes' validation limits. */
 function limit(bound: 'at most' | 'at least', verb: string, detail: string): string {

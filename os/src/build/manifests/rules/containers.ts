@@ -70,6 +70,16 @@ function* userFaults(
     });
 }
 
+/** The kernel's capabilities; runc leaves out what is none of them. */
+const CAPABILITIES: readonly string[] = [
+  'AUDIT_CONTROL', 'AUDIT_READ', 'AUDIT_WRITE', 'BLOCK_SUSPEND', 'BPF', 'CHECKPOINT_RESTORE', 'CHOWN',
+  'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'IPC_LOCK', 'IPC_OWNER', 'KILL', 'LEASE',
+  'LINUX_IMMUTABLE', 'MAC_ADMIN', 'MAC_OVERRIDE', 'MKNOD', 'NET_ADMIN', 'NET_BIND_SERVICE', 'NET_BROADCAST',
+  'NET_RAW', 'PERFMON', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYSLOG', 'SYS_ADMIN', 'SYS_BOOT', 'SYS_CHROOT',
+  'SYS_MODULE', 'SYS_NICE', 'SYS_PACCT', 'SYS_PTRACE', 'SYS_RAWIO', 'SYS_RESOURCE', 'SYS_TIME', 'SYS_TTY_CONFIG',
+  'WAKE_ALARM',
+]; // prettier-ignore
+
 /** containerd takes the names in any case. */
 const capabilityNames = (value: unknown): string[] =>
   list(value).map((one) => text(one).toUpperCase());
@@ -90,7 +100,13 @@ function* capabilityFaults(
       power: isPrivileged ? '' : `container ${name} keeps the runtime’s default capabilities`,
     });
   for (const [index, capability] of capabilityNames(add).entries())
-    if (capability === 'ALL' || !allowed.capabilities.includes(capability))
+    if (capability !== 'ALL' && !CAPABILITIES.includes(capability))
+      yield {
+        path: `${path}.add[${index}]`,
+        cause: `${capability} is not a capability; they are written as NET_ADMIN`,
+        effect: `${capability} is not a capability, so the container does not get it; they are written as NET_ADMIN`,
+      };
+    else if (capability === 'ALL' || !allowed.capabilities.includes(capability))
       yield excess(pod, {
         path: `${path}.add[${index}]`,
         cause: `${capability} must not be added`,
@@ -168,8 +184,9 @@ function* handlerFaults(pod: Pod, { at, fields }: Container): Faults {
 
 function* limitFaults(pod: Pod, { at, name, fields }: Container, allowed: Permissions): Faults {
   const { memory } = record(record(fields['resources'])['limits']);
+  const { memory: ofPod } = record(record(pod.spec['resources'])['limits']);
   // Kubernetes takes 0 as no limit.
-  const isLimited = memory !== undefined && parseQuantity(memory) !== 0;
+  const isLimited = [memory, ofPod].some((one) => one !== undefined && parseQuantity(one) !== 0);
   if (!isLimited && !allowed.unlimitedMemory.includes(name))
     yield excess(pod, {
       path: `${at}.resources.limits.memory`,

@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { isRecord } from '../fault.ts';
 import type { Permissions } from './permissions.ts';
 import {
   type Container,
@@ -26,15 +27,18 @@ const mountsOf = ({ at, fields }: Container): Mount[] =>
 /** Returns the path of the host that kubelet mounts for a path as written. */
 const mounted = (given: string): string => path.posix.resolve('/', given);
 
-/** Yields a path that is not written as the policy writes it. Of those kubelet refuses only an empty one and `..`. */
+/**
+ * Yields a path that is not written as the policy writes it. Of those kubelet refuses an empty one and `..`; runc looks
+ * for a relative one in a folder of its own, where nothing is.
+ */
 function* formFaults(at: string, given: string): Faults {
   const where = mounted(given);
   if (where === given) return;
   const fault = {
     path: `${at}.hostPath.path`,
-    cause: `${given} must be an absolute path without . or .. and without a slash at its end`,
+    cause: `${given === '' ? 'is empty and' : given} must be an absolute path without . or .. and without a slash at its end`,
   };
-  if (given === '' || given.split('/').includes('..')) yield fault;
+  if (!given.startsWith('/') || given.split('/').includes('..')) yield fault;
   else yield { ...fault, effect: `${given} is mounted as ${where}` };
 }
 
@@ -70,8 +74,9 @@ function* accessFaults(
 export function* hostPathFaults(pod: Pod, allowed: Permissions, isOpen: boolean): Faults {
   const mounts = pod.containers.flatMap(mountsOf);
   for (const { at, name, fields } of pod.volumes) {
-    if (!('hostPath' in fields)) continue;
-    const given = text(record(fields['hostPath'])['path']);
+    const source = fields['hostPath'];
+    if (!isRecord(source)) continue;
+    const given = text(source['path']);
     const where = mounted(given);
     const own = mounts.filter((mount) => mount.fields['name'] === name);
     yield* formFaults(at, given);

@@ -3,9 +3,20 @@ import type { Policy } from './permissions.ts';
 import { type Faults, type Pod, record } from './view.ts';
 
 const SHIPPED = `${REGISTRY}/`;
-/** As containerd reads it: a registry, also by an address of IPv6, and its port, names, a tag, a digest or both. */
-const REFERENCE =
-  /^(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,})?$/;
+/** As containerd reads it (distribution/reference): a registry and its port, names, a tag, a digest or both. */
+const HOST = String.raw`(?:[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*|\[[0-9a-fA-F:]+\])(?::\d+)?`;
+const PART = String.raw`[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*`;
+const DIGEST = 'sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}';
+const REFERENCE = new RegExp(
+  String.raw`^(?:${HOST}/)?(${PART}(?:/${PART})*)(?::\w[\w.-]{0,127})?(?:@(?:${DIGEST}))?$`,
+);
+const MAX_NAME = 255;
+
+/** Says whether containerd reads a reference. It takes 64 hexadecimal digits for an image's number, and refuses them. */
+function isReference(image: string): boolean {
+  const name = REFERENCE.exec(image)?.[1];
+  return name !== undefined && name.length <= MAX_NAME && !/^[0-9a-f]{64}$/.test(image);
+}
 
 /** Yields a name of a shipped image that this version does not know. */
 function* shippedFaults(image: string, path: string, policy: Policy): Faults {
@@ -20,7 +31,7 @@ function* shippedFaults(image: string, path: string, policy: Policy): Faults {
 
 function* referenceFaults(image: string, path: string, policy: Policy): Faults {
   if (image.startsWith(SHIPPED)) yield* shippedFaults(image, path, policy);
-  else if (!REFERENCE.test(image))
+  else if (!isReference(image))
     yield { path, cause: `${JSON.stringify(image)} is no image’s name` };
   else if (!/[:@][^/]+$/.test(image) || image.endsWith(':latest'))
     yield {

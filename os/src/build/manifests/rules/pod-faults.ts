@@ -1,4 +1,5 @@
 import type { Fault } from '../fault.ts';
+import { admissionFaults } from './admission.ts';
 import { apiObjectFaults } from './api-objects.ts';
 import { containerFaults } from './containers.ts';
 import { hostPathFaults } from './host-paths.ts';
@@ -10,10 +11,11 @@ import {
   type Excess,
   type Faults,
   type Found,
+  isCondition,
   isExcess,
+  isFault,
   isOwnRule,
   type Json,
-  type OwnRule,
   type Pod,
   record,
   viewOf,
@@ -79,8 +81,6 @@ function warn({ key }: Pod, excesses: readonly Excess[], reason?: string): strin
     : `the pod ${key} is root on the node: ${powers.join('; ')} (allowed: ${reason})`;
 }
 
-const noteOf = ({ path, effect }: OwnRule): Fault => ({ path, cause: effect });
-
 /** Holds a pod against the rules that the Kubernetes schema does not have. */
 export function judge(manifest: Json, policy: Policy): Judgement {
   const pod = viewOf(manifest);
@@ -91,16 +91,24 @@ export function judge(manifest: Json, policy: Policy): Judgement {
     ...metadataFaults(pod),
     ...priorityFaults(pod),
     ...apiObjectFaults(pod),
+    ...admissionFaults(pod),
     ...imageFaults(pod, policy),
     ...namespaceFaults(pod, allowed),
     ...hostPathFaults(pod, allowed, isOpen),
     ...containerFaults(pod, allowed),
   ];
   const { privileged: reason } = allowed;
-  if (reason === undefined && !isOpen) return { faults: found, warning: undefined, notes: [] };
+  const isBound = reason === undefined && !isOpen;
   return {
-    faults: found.filter((fault) => !isExcess(fault) && !(isOpen && isOwnRule(fault))),
-    warning: warn(pod, found.filter(isExcess), reason),
-    notes: isOpen ? found.filter(isOwnRule).map(noteOf) : [],
+    faults: found
+      .filter(isFault)
+      .filter((fault) => isBound || (!isExcess(fault) && !(isOpen && isOwnRule(fault)))),
+    warning: isBound ? undefined : warn(pod, found.filter(isExcess), reason),
+    notes: [
+      ...found.filter(isCondition).map(({ path, condition }) => ({ path, cause: condition })),
+      ...(isOpen
+        ? found.filter(isOwnRule).map(({ path, effect }) => ({ path, cause: effect }))
+        : []),
+    ],
   };
 }

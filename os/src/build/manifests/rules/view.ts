@@ -47,10 +47,18 @@ export interface OwnRule extends Fault {
   readonly effect: string;
 }
 
+/** What must be so on the node or in its cluster for the pod to run. Nobody can see that here, so it is reported. */
+export interface Condition {
+  readonly path: string;
+  readonly condition: string;
+}
+
 /** A rule yields what is wrong with a pod. */
-export type Found = Fault | Excess | OwnRule;
+export type Found = Fault | Excess | OwnRule | Condition;
 export type Faults = Generator<Found>;
 
+export const isCondition = (found: Found): found is Condition => 'condition' in found;
+export const isFault = (found: Found): found is Fault => 'cause' in found;
 export const isExcess = (fault: Found): fault is Excess => 'power' in fault;
 export const isOwnRule = (fault: Found): fault is OwnRule => 'effect' in fault;
 
@@ -90,4 +98,34 @@ export function viewOf(manifest: Json): Pod {
     })),
     volumes: placed('volumes'),
   };
+}
+
+/** A port of the host that a pod takes, such as `port 80/TCP`; the empty address is each of the host. */
+export interface HostPort {
+  readonly at: string;
+  readonly port: string;
+  readonly address: string;
+}
+
+const ANY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
+
+/** Returns the ports of the host that a pod's containers take. In the host's network each port is one of the host. */
+export function hostPorts(spec: Json): HostPort[] {
+  return list(spec['containers']).flatMap((container, at) =>
+    list(record(container)['ports']).flatMap((value, index): HostPort[] => {
+      const { hostPort, containerPort, hostIP, protocol } = record(value);
+      const field =
+        hostPort === undefined && spec['hostNetwork'] === true ? 'containerPort' : 'hostPort';
+      const port = field === 'hostPort' ? hostPort : containerPort;
+      if (typeof port !== 'number' || port === 0) return [];
+      const address = text(hostIP);
+      return [
+        {
+          at: `spec.containers[${at}].ports[${index}].${field}`,
+          port: `port ${port}/${text(protocol) || 'TCP'}`,
+          address: ANY_ADDRESS.includes(address) ? '' : address,
+        },
+      ];
+    }),
+  );
 }

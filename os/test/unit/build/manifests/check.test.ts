@@ -46,6 +46,8 @@ it('finds no fault in a pod that keeps the rules', () => {
 describe('names file, line, path and cause of', () => {
   it.each<[string, object | string, RegExp]>([
     ['another kind', { apiVersion: 'apps/v1', kind: 'Deployment' }, /^dhcp\.yaml:2: kind: is apps\/v1 Deployment, must be v1 Pod; /],
+    ['another version', { apiVersion: 'core/v1', kind: 'Pod' }, /^dhcp\.yaml:1: apiVersion: is core\/v1, must be v1$/],
+    ['no version', { kind: 'Pod' }, /^dhcp\.yaml:1: apiVersion: is missing, must be v1$/],
     ['no kind', 'metadata: {}', /^dhcp\.yaml:1: kind: is missing, must be v1 Pod/],
     ['a list', '- a', /^dhcp\.yaml:1: is not an object$/],
     ['broken YAML', 'a:\n- [1', /^dhcp\.yaml:2: is not indented deep enough/],
@@ -79,6 +81,7 @@ describe('what kubelet says of a pod', () => {
   it.each<[string, Verdict, string]>([
     ['that it cannot read it', { unreadable: 'yaml: no', faults: [] }, 'dhcp.yaml:1: cannot be read by kubelet: “yaml: no”'],
     ['that it is no pod', { value, unreadable: 'no', faults: [] }, 'dhcp.yaml:1: cannot be read by kubelet: “no”'],
+    ['a tab where its reader wants blanks', { unreadable: 'yaml: line 3: found a tab character that violates indentation', faults: [] }, 'dhcp.yaml:3: has a tab among the blanks before a text; kubelet’s reader of YAML is stricter than others'],
     ['that it refers to an object', { value, refers: 'secrets', faults: [] }, 'dhcp.yaml:5: spec: refers to secrets, which a static pod cannot: kubelet refuses it'],
     ['that it reads another value', { value: { ...value, kind: 'Pods' }, faults: [] }, 'dhcp.yaml:2: kind: is read as another value by kubelet; put it in quotes'],
   ])('is passed on: %s', (_, verdict, line) => {
@@ -138,4 +141,34 @@ it.each(['README.md', 'dhcp.yaml~', 'dhcp.yaml.bak', 'yaml'])(
 
 it('takes a file that is named by itself under any name', () => {
   expect(checkManifests([file('/tmp/dhcp.bak')], rules).faults).toEqual([]);
+});
+
+describe('of two pods with one port of the host', () => {
+  const open = { policy: { ...rules.policy, isOpen: true } };
+  const on = (name: string, port: object, hostNetwork = false) => ({
+    name: `${name}.yaml`,
+    text: stringify(pod({ hostNetwork, containers: [{ ...container, ports: [port] }] }, { name })),
+  });
+  const faults = (...files: { name: string; text: string }[]) =>
+    faultLines(checkManifests(files, open), (one) => one);
+
+  it('the later is refused, as kubelet does not run it', () => {
+    expect(faults(on('a', { containerPort: 80 }, true), on('b', { containerPort: 8080, hostPort: 80 }))).toEqual([
+      expect.stringMatching(/^b\.yaml:\d+: spec\.containers\[0\]\.ports\[0\]\.hostPort: a\.yaml takes port 80\/TCP of the host already, so kubelet/),
+    ]);
+  }); // prettier-ignore
+
+  it.each([
+    ['other protocols', { containerPort: 53, hostPort: 53 }, { containerPort: 53, hostPort: 53, protocol: 'UDP' }],
+    ['other addresses', { containerPort: 53, hostPort: 53, hostIP: '192.0.2.1' }, { containerPort: 53, hostPort: 53, hostIP: '192.0.2.2' }],
+    ['ports of their own', { containerPort: 53 }, { containerPort: 53 }],
+  ])('both are accepted with %s', (_, one, other) => {
+    expect(faults(on('a', one), on('b', other))).toEqual([]);
+  }); // prettier-ignore
+
+  it('each address has the port of one', () => {
+    const one = on('a', { containerPort: 53, hostPort: 53, hostIP: '0.0.0.0' });
+    const other = on('b', { containerPort: 53, hostPort: 53, hostIP: '192.0.2.2' });
+    expect(faults(one, other)).toHaveLength(1);
+  });
 });

@@ -11,6 +11,9 @@ const READ: [string, string, unknown][] = [
   ['null as not given', 'a: null\nb: {c: ~, d: }\ne: [{f: null}]', { b: {}, e: [{}] }],
   ['separators without a document', '---\na: 1\n---\n', { a: 1 }],
   ['a comment before the separator', '# Why.\n---\na: 1\n', { a: 1 }],
+  ['line ends of an old Macintosh', 'a: 1\rb:\r- 2\r', { a: 1, b: [2] }],
+  ['braces behind a byte order mark, which are YAML', '\u{FEFF}{kind: Pod}', { kind: 'Pod' }],
+  ['the version of YAML that kubelet knows', '%YAML 1.1\n---\na: 0400\n', { a: 256 }],
 ]; // prettier-ignore
 
 it.each(READ)('reads %s, as Kubernetes does', (_, text, value) => {
@@ -52,6 +55,22 @@ const REFUSED: [string, string, number | undefined, RegExp][] = [
   ['a broken line once', '- a\nb: 1', 2, /^is not indented as the lines before it/],
   ['an anchor that nobody set', 'b: 1\na: *nobody', 2, /^has an alias whose anchor is not set/],
   ['braces that are not JSON', '{kind: Pod}', 1, /^begins with \{, so kubelet takes it for JSON/],
+  ['JSON with a separator behind it', '{"a": 1}\n---\n', 2, /^begins with \{, so kubelet takes it for JSON/],
+  ['two objects of JSON', '{"a": 1}\n{"b": 1}', 2, /^begins with \{, so kubelet takes it for JSON/],
+  ['a comma too many in JSON', '{\n"a": [1,\n]}', 1, /^begins with \{, so kubelet takes it for JSON/],
+  ['a document behind an empty one', '---\n# A comment.\n---\na: 1\n', 4, /^begins after an empty document/],
+  ['a document behind null', 'null\n---\na: 1\n', 3, /^begins after an empty document/],
+  ['a template', 'a: 1\nb: {{ name }}', 2, /^has a list or an object as a key/],
+  ['a list as a key', 'a: 1\n? [b]\n: c', 2, /^has a list or an object as a key/],
+  ['an empty key', 'a: 1\n~: b', 2, /^has an empty key/],
+  ['a merge key without an object', 'a: 1\nb:\n  <<: c', 3, /^merges what is not an object/],
+  ['a merge key with null', 'a: 1\n<<: ', 2, /^merges what is not an object/],
+  ['a merge key with an alias of a list', 'a: &a [{b: 1}]\nc: {<<: *a}', 2, /^merges what is not an object/],
+  ['infinity', 'a: 1\nb: .inf', 2, /^is a number that JSON does not have/],
+  ['no number', 'a: 1\nb: .NaN', 2, /^is a number that JSON does not have/],
+  ['a control character', 'a: 1\nb: c\u0007', 2, /^has the control character U\+0007/],
+  ['UTF-16 without a mark', 'a\0:\0 \x001\0', 1, /^has the control character U\+0000/],
+  ['another version of YAML', '# A comment.\n%YAML 1.2\n---\na: 1\n', 2, /^says that it is YAML 1\.2/],
   ['repetition without end', `a: &a0 [1]\n${LEVELS}`, undefined, /^repeats itself/],
   ['a part that holds itself', 'a: &a [1, *a]', undefined, /^repeats itself/],
 ]; // prettier-ignore

@@ -67,14 +67,31 @@ it('reads permissions, and their absence as none', () => {
 });
 
 it.each([
-  ['what is no YAML', 'pods: [', /: it is not YAML$/],
-  ['another document', 'capabilities: {}', /: pods: /],
-  ['an unknown permission', 'pods: {a/b: {capabilites: []}}', /pods\.a\/b\.capabilites: /],
+  ['what is no YAML', 'pods: [', /: line 1: the text is not indented deep enough/],
+  ['another document', 'capabilities: {}', /: line 1: pods: is missing$/],
+  ['an alias of nothing', 'pods: *a', /: an alias has no anchor$/],
+  ['a word for all entries', 'pods: a/b', /: line 1: pods: must be a map$/],
+  ['an entry without a value', 'pods:\n  a/b:', /: line 2: pods\.a\/b: must be a map$/],
+  [
+    'a word for a list',
+    'pods:\n  a/b:\n    capabilities: NET_RAW',
+    /: line 3: pods\.a\/b\.capabilities: must be a list$/,
+  ],
+  [
+    'a word for a bool',
+    'pods:\n  a/b.c:\n    root: yes',
+    /: line 3: pods\.a\/b\.c\.root: must be true or false$/,
+  ],
+  [
+    'an unknown permission',
+    'pods: {a/b: {capabilites: []}}',
+    /line 1: pods\.a\/b\.capabilites: is not known here; the nearest is capabilities$/,
+  ],
   ['a pod without its namespace', 'pods: {b: {}}', /: must be NAMESPACE\/NAME of a pod$/],
   [
     'a host path that is neither read nor written',
     'pods: {a/b: {hostPaths: {/etc: all}}}',
-    /hostPaths\.\/etc: /,
+    /hostPaths\.\/etc: must be read or write$/,
   ],
   [
     'a privileged pod without a reason',

@@ -146,7 +146,7 @@ const REFUSED: [string, Document, RegExp][] = [
   ['an account', pod({ serviceAccountName: 'a' }), /serviceAccountName: refers to a ServiceAccount/],
   ['a token in a volume', withVolume({ projected }), /projected\.sources\[0\]\.serviceAccountToken: refers to/],
   ['a secret in a volume', withVolume({ secret: { secretName: 'a' } }), /volumes\[0\]\.secret: refers to a Secret/],
-  ['a secret of a volume', withVolume({ cephfs: { secretRef: { name: 'a' } } }), /cephfs\.secretRef: refers to a Secret/],
+  ['a secret of a volume', withVolume({ flexVolume: { driver: 'a/b', secretRef: { name: 'a' } } }), /flexVolume\.secretRef: refers to a Secret/],
   ['a claim', withVolume({ persistentVolumeClaim: { claimName: 'a' } }), /persistentVolumeClaim: refers to/],
   ['a block device', withContainer({ volumeDevices: [{ name: 'a', devicePath: '/dev/a' }] }), /volumeDevices: refers to/],
   ['a secret in the environment', withContainer({ env: [{ name: 'A', valueFrom }] }), /env\[0\]\.valueFrom\.secretKeyRef: refers to a Secret/],
@@ -163,6 +163,19 @@ const REFUSED: [string, Document, RegExp][] = [
   ['a probe of another host', withContainer({ livenessProbe: { httpGet: { host: '192.0.2.1', port: 80 } } }), /livenessProbe\.httpGet\.host: must not/],
   ['a hook to another host', withContainer({ lifecycle: { preStop: { tcpSocket: { host: '192.0.2.1', port: 80 } } } }), /lifecycle\.preStop\.tcpSocket\.host: must not/],
   ['a path with ..', withHostPath('/a/../b'), /hostPath\.path: \/a\/\.\.\/b must be an absolute path/],
+  ['a path without a / before it', withHostPath('etc'), /hostPath\.path: etc must be an absolute path/],
+  ['an empty path', withHostPath(''), /hostPath\.path: is empty and must be an absolute path/],
+  ['Windows', pod({ os: { name: 'windows' } }), /^spec\.os\.name: is windows, so kubelet does not run the pod/],
+  ['a node of Windows', pod({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), /^spec\.nodeSelector\[kubernetes\.io\/os\]: is "windows", and a node has only linux/],
+  ['an architecture that is not built', pod({ nodeSelector: { 'kubernetes.io/arch': 's390x' } }), /has only amd64 or arm64$/],
+  ['a volume of a plugin that is gone', withVolume({ rbd: { monitors: ['a'], image: 'b' } }), /volumes\[0\]\.rbd: is a volume that kubelet does not know any more/],
+  ['a repository as a volume', withVolume({ gitRepo: { repository: 'https://git.example/a' } }), /volumes\[0\]\.gitRepo: is a volume that kubelet does not fill any more/],
+  ['iSCSI', withVolume({ iscsi: { targetPortal: '192.0.2.1', iqn: 'iqn.2001-04.com.example:a', lun: 0 } }), /volumes\[0\]\.iscsi: needs iscsiadm on the host/],
+  ['a memory of less than a byte', withContainer({ resources: { limits: { memory: '128m' } } }), /limits\.memory: is 128m, in which no container starts; write megabytes as 128M/],
+  ['a memory of half a kilobyte', withContainer({ resources: { limits: { memory: 512 } } }), /limits\.memory: is 512, in which/],
+  ['a probe of a port without this name', withContainer({ ports: [{ name: 'http', containerPort: 80 }], livenessProbe: { httpGet: { port: 'metrics' } } }), /livenessProbe\.httpGet\.port: is "metrics", which is the name of no port/],
+  ['a capability with the kernel’s prefix', withContext({ capabilities: { drop: ['ALL'], add: ['CAP_NET_RAW'] } }), /add\[0\]: CAP_NET_RAW is not a capability; they are written as NET_ADMIN/],
+  ['a capability that does not exist', withContext({ capabilities: { drop: ['ALL'], add: ['NET_ADMINN'] } }), /add\[0\]: NET_ADMINN is not a capability/],
   ['a path that ends in /', withHostPath('/etc/'), /hostPath\.path: \/etc\/ must be/],
   ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
   ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), /annotations\["kios\.dev\/start"\]: must be first or grown/],
@@ -171,6 +184,61 @@ const REFUSED: [string, Document, RegExp][] = [
   ['a number without its class', pod({ priority: 2_000_001_000 }), /^spec\.priorityClassName: must be system-node-critical/],
   ['a number that no class has', pod({ priority: 7 }), /^spec\.priority: must be left out/],
 ]; // prettier-ignore
+
+it.each([
+  'example.org/a..b:1', 'example.org/a//b:1', 'example.org/a___b:1', 'example.org/-a:1', '-a.example/b:1', 'a.-b.example/c:1',
+  `example.org/a@sha256:${'a'.repeat(40)}`, `example.org/a@sha256:${'A'.repeat(64)}`, `example.org/a@md5:${'a'.repeat(32)}`,
+  'a'.repeat(64), `example.org/${'a'.repeat(256)}:1`, `example.org/a:${'1'.repeat(129)}`, 'https://example.org/a:1', '${IMAGE}:1',
+])('refuses the image %s, as containerd does', (image) => {
+  expect(faultsOf(withContainer({ image }))).toEqual([expect.stringMatching(/ is no image’s name$/)]);
+}); // prettier-ignore
+
+it('refuses uid 0 beside runAsNonRoot, also where it is allowed', () => {
+  const document = withContext({ runAsUser: 0, runAsNonRoot: true });
+  expect(faultsOf(document, { root: true })).toEqual([
+    expect.stringMatching(/runAsUser: is 0 beside runAsNonRoot, so kubelet does not start/),
+  ]);
+});
+
+it('refuses a setting of the whole host', () => {
+  for (const name of ['vm.max_map_count', 'fs/file-max', 'kernel.pid_max']) {
+    const document = pod({ securityContext: { sysctls: [{ name, value: '1' }] } });
+    expect(faultsOf(document, { sysctls: [name] })).toEqual([
+      expect.stringMatching(
+        /sysctls\[0\]\.name: [a-z._-]+ is a setting of the whole host.*; set it with sysctls/,
+      ),
+    ]);
+  }
+});
+
+it('accepts settings that kubelet admits by itself, without a word', () => {
+  const names = ['net.ipv4.ping_group_range', 'net/ipv4/tcp_rmem', 'kernel.shm_rmid_forced'];
+  const document = pod({
+    securityContext: { sysctls: names.map((name) => ({ name, value: '1' })) },
+  });
+  expect(verdictOf(document, { sysctls: names })).toEqual({
+    faults: [],
+    warning: undefined,
+    notes: [],
+  });
+});
+
+it('tells of what must be so on the node, whatever the policy says', () => {
+  for (const allowed of [{}, ANY])
+    expect(verdictOf(pod({ nodeSelector: { disk: 'ssd' } }), allowed)).toMatchObject({
+      faults: [],
+      notes: [{ path: 'spec.nodeSelector[disk]' }],
+    });
+});
+
+it('accepts a limit of memory for all containers of the pod', () => {
+  const containers = [{ ...container, resources: {} }];
+  expect(faultsOf(pod({ containers, resources: { limits: { memory: '128Mi' } } }))).toEqual([]);
+});
+
+it('says of a hostPath that is no object nothing, as kubelet does', () => {
+  expect(faultsOf(withVolume({ hostPath: '/mnt' }))).toEqual([]);
+});
 
 it('accepts a class with its number, one of the cluster’s own, and the number of none', () => {
   for (const spec of [
@@ -194,6 +262,13 @@ it.each(REFUSED)('refuses %s, whatever the policy says', (_, document, fault) =>
 const openly = (document: Document) => judge(document, { pods: {}, images: [IMAGE], isOpen: true });
 
 const DIGEST = `sha256:${'0'.repeat(64)}`;
+const REQUIRED = {
+  requiredDuringSchedulingIgnoredDuringExecution: {
+    nodeSelectorTerms: [
+      { matchExpressions: [{ key: 'kubernetes.io/os', operator: 'In', values: ['linux'] }, { key: 'disk', operator: 'Exists' }] },
+    ],
+  },
+}; // prettier-ignore
 const LEGAL: [string, Document, string, RegExp][] = [
   ['an image without a tag', withContainer({ image: 'example.org/a' }), 'spec.containers[0].image', /^example\.org\/a has no fixed version/],
   ['the latest image', withContainer({ image: 'example.org:5000/a:latest' }), 'spec.containers[0].image', /has no fixed version/],
@@ -201,7 +276,13 @@ const LEGAL: [string, Document, string, RegExp][] = [
   ['a shipped image by its digest', withContainer({ image: `${IMAGE}@${DIGEST}` }), 'spec.containers[0].image', /only in an image with that very digest/],
   ['an image that is there', withContainer({ image: 'example.org/a:1', imagePullPolicy: 'Never' }), 'spec.containers[0].image', /must be on the node already/],
   ['a path that ends in /', withHostPath('/etc/', readOnly), 'spec.volumes[0].hostPath.path', /^\/etc\/ is mounted as \/etc$/],
-  ['a path without a / before it', withHostPath('etc'), 'spec.volumes[0].hostPath.path', /^etc is mounted as \/etc$/],
+  ['a label of a node', pod({ nodeSelector: { disk: 'ssd', 'kubernetes.io/os': 'linux' } }), 'spec.nodeSelector[disk]', /^asks for the label disk=ssd, without which kubelet does not run the pod/],
+  ['a required label', pod({ affinity: { nodeAffinity: REQUIRED } }), 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]', /^asks for the label disk,/],
+  ['a setting that kubelet does not admit by itself', pod({ securityContext: { sysctls: [{ name: 'net/core/somaxconn', value: '1' }] } }), 'spec.securityContext.sysctls[0].name', /^net\.core\.somaxconn is set only if kubelet\.config\.allowedUnsafeSysctls/],
+  ['a RuntimeClass', pod({ runtimeClassName: 'gvisor' }), 'spec.runtimeClassName', /^asks for the RuntimeClass gvisor/],
+  ['a volume of a driver', withVolume({ awsElasticBlockStore: { volumeID: 'vol-1' } }), 'spec.volumes[0].awsElasticBlockStore', /only by the CSI driver/],
+  ['a probe of a port without this name', withContainer({ readinessProbe: { tcpSocket: { port: 'a' } } }), 'spec.containers[0].readinessProbe.tcpSocket.port', /the probe never succeeds$/],
+  ['a capability that does not exist', withContext({ capabilities: { drop: ['ALL'], add: ['CAP_BPF'] } }), 'spec.containers[0].securityContext.capabilities.add[0]', /the container does not get it/],
   ['SELinux', withContext({ seLinuxOptions: { type: 'spc_t' } }), 'spec.containers[0].securityContext.seLinuxOptions', /^has no effect/],
   ['SELinux for all containers', pod({ securityContext: { seLinuxOptions: { level: 's0' } } }), 'spec.securityContext.seLinuxOptions', /^has no effect/],
   ['no profile of AppArmor', withContext({ appArmorProfile: { type: 'Unconfined' } }), 'spec.containers[0].securityContext.appArmorProfile', /^has no effect/],

@@ -22,3 +22,16 @@ it('of a value of a wrong type only what lies in it is a consequence, not what h
     `${AT}.ports`,
   ]);
 });
+
+it('a request that is there only as a copy of the limit has no fault of its own', () => {
+  const pod = { spec: { containers: [{ resources: { limits: { cpus: 1 } } }] } };
+  const fault = (list: string) => ({
+    path: `${AT}.resources.${list}[cpus]`,
+    kind: 'FieldValueInvalid',
+    detail: 'must be a standard resource type or fully qualified',
+  });
+  const faults = [fault('limits'), fault('requests')];
+  expect(kubeletFaults(pod, { value: pod, faults }).map(({ path }) => path)).toEqual([
+    `${AT}.resources.limits[cpus]`,
+  ]);
+});

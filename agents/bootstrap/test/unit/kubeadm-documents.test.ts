@@ -63,11 +63,9 @@ hobby: chess
 
   it('compares only so many names as a person mistypes', () => {
     const others = Array.from({ length: 2000 }, (_, at) => `kubeletExtraArg${at}: 1`).join('\n  ');
-    const start = performance.now();
     const { warnings } = read(join(`nodeRegistration:\n  ${others}\n`));
     expect(warnings).toHaveLength(2000);
     expect(warnings.filter(({ why }) => why.includes('nearest'))).toHaveLength(20);
-    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   it('takes empty sections as absent', () => {

@@ -14,7 +14,7 @@ import { NO_CONFIG, type OtherConfig } from '../../core/v6/lease/other-config.ts
 import type { Message6 } from '../../core/v6/wire/message.ts';
 import type { ClientPorts } from '../client/client-options.ts';
 import { bootTime } from '../kernel/clock.ts';
-import { isPassing } from '../sockets/dhcp-socket.ts';
+import { attemptSend } from '../sockets/attempt-send.ts';
 import { Configurator6 } from './configurator6.ts';
 import { NodeDuid } from './duid.ts';
 import { LeaseFiles6 } from './lease-files6.ts';
@@ -218,18 +218,10 @@ export class Dhcp6 implements Disposable {
   async #send(message: Message6): Promise<void> {
     const { log } = this.#ports;
     const link = this.#link.name;
-    try {
-      const socket = this.#openSocket();
-      if (socket === undefined) return;
-      socket.send(message);
-      const { type, transactionId } = message;
-      log.debug({ ev: 'tx6', link, type, xid: transactionId.toString(16) });
-    } catch (err) {
-      // The link is down or its address changes for now: the message is sent again anyway.
-      if (!isPassing(err) && !isErrno(err, 'EADDRNOTAVAIL', 'EINVAL')) throw err;
-      log.warn({ ev: 'tx.fail', link, err });
-      return;
-    }
+    const send = (): void => this.#openSocket()?.send(message);
+    if (!attemptSend(send, log, { link }) || this.#socket === undefined) return;
+    const { type, transactionId } = message;
+    log.debug({ ev: 'tx6', link, type, xid: transactionId.toString(16) });
     // Only a node that has used its DUID has one to keep.
     await this.#duid.keep();
   }

@@ -48,13 +48,13 @@ export class Dhcp6 implements Disposable {
   ): Promise<Dhcp6> {
     const { rtnetlink, files, log } = ports;
     // A veth's or bridge's address may be another one at the next boot.
-    const cards = (await rtnetlink.links()).filter(
-      ({ kind, type }) => kind === undefined && type === ARPHRD_ETHER,
-    );
+    const links = await rtnetlink.links();
+    const cards = links.filter(({ kind, type }) => kind === undefined && type === ARPHRD_ETHER);
     const known = cards.length > 0 ? cards : [link];
     const duid = NodeDuid.read(files.folders.state, options.hostFile, known, log);
     const client = new Dhcp6(link, options, ports, receive, duid, signal);
-    if (options.dhcp6 !== 'off') await client.#takeOver();
+    const others = links.filter(({ name, mac }) => name !== link.name && mac === link.mac);
+    if (options.dhcp6 !== 'off') await client.#takeOver(others.map(({ name }) => name));
     return client;
   }
 
@@ -140,8 +140,8 @@ export class Dhcp6 implements Disposable {
   }
 
   /** A lease whose addresses are all in the kernel simply goes on; any other is confirmed when the link can be used. */
-  async #takeOver(): Promise<void> {
-    const lease = await this.#files.read();
+  async #takeOver(others: readonly string[]): Promise<void> {
+    const lease = await this.#files.read(others);
     if (lease === undefined) return;
     const present = await this.#configurator.look();
     const isInUse = lease.addresses.every(({ address }) =>

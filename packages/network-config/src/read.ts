@@ -7,6 +7,7 @@ import { isMap, type Tree, type TreeMap } from './document/tree.ts';
 import { type Fault, type Finding, formatPath, type Path, type Report } from './fault.ts';
 import { linksOf } from './model/links.ts';
 import type { NetworkConfig } from './model/model.ts';
+import { withoutRepeated } from './model/routes.ts';
 import { readPods } from './pods.ts';
 import { check } from './schema/check.ts';
 import { network as netplan, type Section, SECTION_NAMES, SECTIONS } from './schema/netplan.ts';
@@ -94,7 +95,7 @@ function readNetplan(network: Tree, report: Report): NetworkConfig {
     report: ([top = 'network', ...path], what, remedy) =>
       report([top, ...original(path)], what, remedy),
   });
-  return { links };
+  return { links: links.map((link) => ({ ...link, routes: withoutRepeated(link.routes) })) };
 }
 
 const through =

@@ -1,4 +1,5 @@
 import { createLogger } from '@kios/agent';
+import { SyscallError } from '@kios/syscall';
 
 import type { BoundLease } from '../../src/core/client/model.ts';
 import type { DhcpMessage } from '../../src/core/wire/message.ts';
@@ -27,6 +28,8 @@ export class PodNode {
   readonly ports: string[] = [];
   readonly logged: string[] = [];
   now = 0;
+  /** How the kernel refuses what is sent. */
+  refusal: string | undefined;
   readonly #folder: string;
   readonly #log = createLogger('dhcp', {
     console: quiet,
@@ -40,8 +43,11 @@ export class PodNode {
   /** Starts an instance of the agent. */
   async start(bootId = 'boot'): Promise<PodLeases> {
     const segment: Segment = {
-      send: (sent, { sourceMac }) => this.sent.push({ message: sent, sourceMac }),
-      sendArp: () => undefined,
+      send: (sent, { sourceMac }) => {
+        this.#pass();
+        this.sent.push({ message: sent, sourceMac });
+      },
+      sendArp: () => this.#pass(),
       receive: () => new Promise(() => undefined),
       [Symbol.dispose]: () => undefined,
     };
@@ -61,6 +67,10 @@ export class PodNode {
     });
     await leases.resume();
     return leases;
+  }
+
+  #pass(): void {
+    if (this.refusal !== undefined) throw new SyscallError('sendto', this.refusal, 'send');
   }
 
   /** Lets the server reply to the pod. */

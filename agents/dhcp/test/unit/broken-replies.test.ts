@@ -159,6 +159,30 @@ describe('a gateway that no host can be', () => {
   });
 });
 
+describe('a destination in which no host is', () => {
+  it.each([
+    ['a default route with a length of 32, as Technitium wrote it', '20 00000000'],
+    ['a default route with a length of 8', '08 00'],
+    ['the loopback', '08 7f'],
+    ['an address of the loopback', '20 7f000001'],
+    ['the own address', '20 0a000005'],
+  ])('is none, and the default route of option 3 counts: %s', (_name, dst) => {
+    const hex = `${dst.replaceAll(' ', '')}0a000001`;
+    const length = (hex.length / 2).toString(16).padStart(2, '0');
+    expect(leaseOf(`${USUAL}${ROUTER}79${length}${hex}ff`).routes).toEqual(DEFAULT);
+    expect(leaseOf(`${USUAL}79${length}${hex}ff`).routes).toEqual([]);
+  });
+
+  it.each([
+    ['half of all addresses', '01 00', '0.0.0.0/1'],
+    ['groups', '04 e0', '224.0.0.0/4'],
+    ['a quarter that holds the loopback', '02 40', '64.0.0.0/2'],
+  ])('is not %s', (_name, dst, text) => {
+    const lease = leaseOf(`${USUAL}7906${dst.replaceAll(' ', '')}0a000001ff`);
+    expect(lease.routes).toEqual([{ dst: text, via: SERVER }]);
+  });
+});
+
 describe('classless routes that break off', () => {
   const GOOD = '100a020a000001';
   const route = { dst: '10.2.0.0/16', via: SERVER };

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -42,6 +42,23 @@ describe('auto serves', () => {
   ])('a card whose port is named %s: %s', async (name, served) => {
     await folder('device');
     await portName(name);
+    expect(isHardware('eth0', sys)).toBe(served);
+  });
+
+  it.each([
+    ['of a Realtek adapter', '0bda', '8153', true],
+    ['of QEMU', '0525', 'a4a2', true],
+    ['of the BMC: AMI', '046b', 'ffb0', false],
+    ['of the BMC: Dell', '413c', 'a102', false],
+    ['of the BMC: Insyde', '0b1f', '03ee', false],
+    ['of the BMC: Lenovo', '04b3', '4010', false],
+  ])('a card on USB, %s: %s:%s, %s', async (_name, vendor, product, served) => {
+    const usb = path.join(sys, 'devices/pci0000:00/0000:00:14.0/usb1/1-11');
+    await mkdir(path.join(usb, '1-11:2.0'), { recursive: true });
+    await writeFile(path.join(usb, 'idVendor'), `${vendor}\n`);
+    await writeFile(path.join(usb, 'idProduct'), `${product}\n`);
+    await folder();
+    await symlink(path.join(usb, '1-11:2.0'), path.join(sys, 'class/net/eth0/device'));
     expect(isHardware('eth0', sys)).toBe(served);
   });
 });

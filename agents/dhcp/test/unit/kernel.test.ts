@@ -50,14 +50,17 @@ describe('applying a plan', () => {
     expect(rtnetlink.log).toHaveLength(done);
   });
 
-  it('skips a route that the kernel refuses, and reports it', async () => {
-    const rtnetlink = new FakeRtnetlink([LINK]);
-    rtnetlink.addRoute = (route) =>
-      Promise.reject(new SyscallError('netlink', 'ENETUNREACH', `set route ${route.dst}`));
-    const lines = await configure(rtnetlink);
-    expect(lines.join('')).toContain('"ev":"route.skip"');
-    expect(await rtnetlink.addresses()).toHaveLength(1);
-  });
+  it.each(['ENETUNREACH', 'EHOSTUNREACH', 'EINVAL', 'EEXIST', 'ENETDOWN'])(
+    'skips a route that the kernel refuses, and reports it: %s',
+    async (code) => {
+      const rtnetlink = new FakeRtnetlink([LINK]);
+      rtnetlink.addRoute = (route) =>
+        Promise.reject(new SyscallError('netlink', code, `set route ${route.dst}`));
+      const lines = await configure(rtnetlink);
+      expect(lines.join('')).toContain('"ev":"route.skip"');
+      expect(await rtnetlink.addresses()).toHaveLength(1);
+    },
+  );
 
   it.each(['EINVAL', 'ERANGE', 'EOPNOTSUPP', 'EBUSY'])(
     'goes on without an MTU that the kernel refuses: %s',

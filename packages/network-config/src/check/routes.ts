@@ -1,5 +1,6 @@
 import type { Path } from '../fault.ts';
 import type { Link, Route } from '../model/model.ts';
+import { wholeOf } from '../model/routes.ts';
 import {
   type Cidr,
   contains,
@@ -83,12 +84,13 @@ function gatewayFormFaults({ type, scope }: Route): Found[] {
 }
 
 function formFaults(route: Route): Found[] {
-  const { type, via, scope, onLink } = route;
+  const { to, type, via, scope, onLink } = route;
   if (via !== undefined) return gatewayFormFaults(route);
   if (onLink) return [['on-link', 'has no gateway', 'Add via.']];
-  const needsGateway = type === 'unicast' && scope !== 'link';
+  // As in netplan, a network without a gateway is on the link. Of every address that is hardly ever meant.
+  const isMeant = scope === 'link' || (scope === undefined && !to.endsWith('/0'));
   const remedy = 'Add via, or scope: link for what is on the link itself.';
-  return needsGateway ? [['to', 'has no gateway', remedy]] : [];
+  return type === 'unicast' && !isMeant ? [['to', 'has no gateway', remedy]] : [];
 }
 
 /** The kernel's table for routes without one: linux/rtnetlink.h. */
@@ -142,12 +144,14 @@ export function checkRoutes(context: Context): void {
   const taken = new Map<string, string>();
   for (const link of context.links) {
     checkRules(context, link);
-    const own = new Set<string>();
+    const own = new Map<string, string>();
     for (const [index, route] of link.routes.entries()) {
       if (checkDefault(context, link, index)) continue;
       const path = place(context, link, index);
       checkRoute(context, link, route, path);
       const same = sameRoute(route);
+      // What says the same again does no harm.
+      if (own.get(same) === wholeOf(route)) continue;
       const other = route.metric === undefined ? undefined : taken.get(same);
       const remedy = 'Give them different metrics or tables, or remove one.';
       if (own.has(same)) context.report(path, `is there twice: ${route.to}`, remedy);
@@ -157,7 +161,7 @@ export function checkRoutes(context: Context): void {
           `has the destination and metric of a route of ${other}: ${route.to}`,
           remedy,
         );
-      own.add(same);
+      own.set(same, wholeOf(route));
       taken.set(same, link.id);
     }
   }

@@ -76,6 +76,11 @@ export class LinkConversion {
     return dhcp4 !== undefined || dhcp6 !== undefined || addresses !== undefined;
   }
 
+  get routes(): readonly TreeMap[] {
+    const { routes } = this.#link;
+    return Array.isArray(routes) ? routes.filter(isMap) : [];
+  }
+
   get addresses(): readonly string[] {
     const { addresses } = this.#link;
     return Array.isArray(addresses) ? addresses.filter((one) => typeof one === 'string') : [];

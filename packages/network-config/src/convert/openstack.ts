@@ -1,14 +1,15 @@
 import { isMap, type Tree } from '../document/tree.ts';
 import type { Path, Report } from '../fault.ts';
 import type { NetworkData, OpenStackLink, OpenStackNetwork } from '../schema/openstack.ts';
+import { type Family, parseIp } from '../values/ip.ts';
 import { isReserved, nameFault } from '../values/names.ts';
 import { Conversion, destination, type LinkConversion, onLink, withMask } from './conversion.ts';
 
-/** Removes nulls, which OpenStack writes for what it does not know. */
+/** Removes nulls and empty texts, which OpenStack writes for what it does not know. */
 export function withoutNulls(tree: Tree): Tree {
   if (Array.isArray(tree)) return tree.map(withoutNulls);
   if (!isMap(tree)) return tree;
-  const known = Object.entries(tree).filter(([, value]) => value !== null);
+  const known = Object.entries(tree).filter(([, value]) => value !== null && value !== '');
   return Object.fromEntries(known.map(([key, value]) => [key, withoutNulls(value)]));
 }
 
@@ -49,6 +50,20 @@ function addBond(
   target.set(['macaddress'], link.ethernet_mac_address, [...origin, 'ethernet_mac_address']);
 }
 
+/** A name is not in OpenStack's format, but cloud-init takes it where a link has no MAC. */
+function addMatch(card: LinkConversion, link: OpenStackLink, origin: Path, report: Report): void {
+  const { ethernet_mac_address: mac, name } = link;
+  if (mac !== undefined)
+    card.set(['match', 'macaddress'], mac, [...origin, 'ethernet_mac_address']);
+  else if (name !== undefined) card.set(['match', 'name'], name, [...origin, 'name']);
+  else
+    report(
+      [...origin, 'ethernet_mac_address'],
+      'is missing',
+      'Without it no card can be told to be this one.',
+    );
+}
+
 function addLink(
   conversion: Conversion,
   link: OpenStackLink,
@@ -74,13 +89,7 @@ function addLink(
     return vlan;
   }
   const card = conversion.link('ethernets', name, origin);
-  card.set(['match', 'macaddress'], link.ethernet_mac_address, [...origin, 'ethernet_mac_address']);
-  if (link.ethernet_mac_address === undefined)
-    report(
-      [...origin, 'ethernet_mac_address'],
-      'is missing',
-      'Without it no card can be told to be this one.',
-    );
+  addMatch(card, link, origin, report);
   return card;
 }
 
@@ -88,6 +97,8 @@ function addLink(
 const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   ipv4: [],
   ipv6: [],
+  static: [],
+  static6: [],
   ipv4_dhcp: ['dhcp4'],
   ipv6_dhcp: ['dhcp6'],
   ipv6_slaac: ['accept-ra'],
@@ -97,7 +108,22 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
 
 /** A gateway that is no address, as OpenStack also writes it, says that there is none. */
 const routerOf = ({ gateway }: { readonly gateway?: string | undefined }): string | undefined =>
-  gateway === undefined || ['', '0.0.0.0', '::'].includes(gateway) ? undefined : gateway;
+  gateway === undefined || ['0.0.0.0', '::'].includes(gateway) ? undefined : gateway;
+
+const familyOf = (via: Tree | undefined): Family | undefined =>
+  typeof via === 'string' ? parseIp(via)?.family : undefined;
+
+/**
+ * Adds a route unless the link has one to the destination: each subnet of a port has its router, and the kernel keeps
+ * one. The first one is that of the port's first address.
+ */
+function addRoute(link: LinkConversion, to: string, via: string | undefined, origin: Path): void {
+  const isThere = link.routes.some(
+    (each) => each['to'] === to && familyOf(each['via']) === familyOf(via),
+  );
+  const way = via === undefined ? { scope: 'link' } : { via, ...onLink(via, link.addresses) };
+  if (!isThere) link.add(['routes'], { to, ...way }, origin);
+}
 
 function addAddress(
   link: LinkConversion,
@@ -120,15 +146,11 @@ function addAddress(
   for (const { route, at } of all) {
     const to = destination(route.network, route.netmask);
     const via = routerOf(route);
-    const way = via === undefined ? { scope: 'link' } : { via, ...onLink(via, link.addresses) };
     // The default route of a network without a router is none.
-    if (to !== 'default' || via !== undefined) link.add(['routes'], { to, ...way }, at);
+    if (to !== 'default' || via !== undefined) addRoute(link, to, via, at);
   }
   if (gateway !== undefined && !hasDefault)
-    link.add(['routes'], { to: 'default', via: gateway, ...onLink(gateway, link.addresses) }, [
-      ...origin,
-      'gateway',
-    ]);
+    addRoute(link, 'default', gateway, [...origin, 'gateway']);
 }
 
 function addNetwork(
@@ -157,8 +179,8 @@ function addNetwork(
 function addNameservers(link: LinkConversion, network: OpenStackNetwork, origin: Path): void {
   const keys = ['nameservers', 'addresses'];
   const services = (network.services ?? []).filter((service) => service.type === 'dns');
-  for (const [index, { address = '' }] of services.entries())
-    link.add(keys, address, [...origin, 'services', index]);
+  for (const [index, { address }] of services.entries())
+    if (address !== undefined) link.add(keys, address, [...origin, 'services', index]);
   for (const [index, address] of (network.dns_nameservers ?? []).entries())
     link.add(keys, address, [...origin, 'dns_nameservers', index]);
 }
@@ -182,7 +204,8 @@ function addLinks(
       report([...origin, 'id'], `is no name of a link: ${link.id}`, 'Use another name.');
     else {
       const target = addLink(conversion, link, names, origin, report);
-      target.set(['mtu'], link.mtu, [...origin, 'mtu']);
+      // A network that says no MTU has one of 0.
+      target.set(['mtu'], link.mtu === '0' ? undefined : link.mtu, [...origin, 'mtu']);
       made.set(link.id, target);
     }
   }
@@ -194,8 +217,8 @@ function addServices(
   links: ReadonlyMap<string, LinkConversion>,
   services: NetworkData['services'] = [],
 ): void {
-  for (const [index, { type, address = '' }] of services.entries()) {
-    if (type !== 'dns') continue;
+  for (const [index, { type, address }] of services.entries()) {
+    if (type !== 'dns' || address === undefined) continue;
     for (const link of links.values())
       if (link.hasAddresses) link.add(['nameservers', 'addresses'], address, ['services', index]);
   }

@@ -123,7 +123,9 @@ const setBridge: Setter = (link, { name, target }, value, origin, report) => {
   else link.set(['parameters', target], one(value), origin);
 };
 
-const BOND: Kind = { prefix: 'bond', keys: BOND_KEYS, idle: new Set(['slaves']), set: setBond };
+/** The list of members that stands in `bond_interfaces` too, and what the kernel always does. */
+const BOND_IDLE = new Set(['slaves', 'use-carrier']);
+const BOND: Kind = { prefix: 'bond', keys: BOND_KEYS, idle: BOND_IDLE, set: setBond };
 const BRIDGE: Kind = { prefix: 'bridge', keys: BRIDGE_KEYS, idle: BRIDGE_IDLE, set: setBridge };
 
 type Conversion = (link: LinkConversion, params: Parameters, base: Path, report: Report) => void;

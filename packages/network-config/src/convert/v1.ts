@@ -39,6 +39,7 @@ const SWITCHES: Readonly<Record<V1Subnet['type'], readonly string[]>> = {
   static4: [],
   static6: [],
   manual: [],
+  loopback: [],
 };
 
 /** Gateway and routes of a subnet. */
@@ -112,7 +113,7 @@ function addDevice(
 ): LinkConversion {
   const link = conversion.link(SECTIONS[device.type], device.name, origin);
   addKind(link, device, origin, report);
-  link.set(['mtu'], device.mtu, [...origin, 'mtu']);
+  link.set(['mtu'], device.mtu ?? undefined, [...origin, 'mtu']);
   link.set(['optional'], device.optional, [...origin, 'optional']);
   const ra = device['accept-ra'] === undefined ? 'accept_ra' : 'accept-ra';
   link.set(['accept-ra'], device[ra], [...origin, ra]);

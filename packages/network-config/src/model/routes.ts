@@ -33,6 +33,14 @@ export function routesOf(link: NetplanCommon): Route[] {
   return [...(link.routes ?? []), ...gateways].map(routeOf);
 }
 
+/** Tells routes apart that differ in anything. */
+export const wholeOf = (route: Route): string => JSON.stringify(route);
+
+/** Leaves out what only repeats a route, as files do that name the router beside each address. */
+export const withoutRepeated = (routes: readonly Route[]): Route[] => [
+  ...new Map(routes.map((route) => [wholeOf(route), route])).values(),
+];
+
 export const rulesOf = (link: NetplanCommon): Rule[] =>
   (link['routing-policy'] ?? []).map((rule: NetplanRule) => ({
     from: rule.from,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-import { bool, hostName, int, isFalse, oneOf, refused, text, u32 } from './scalars.ts';
+import { bool, hostName, int, isFalse, isTrue, oneOf, refused, text, u32 } from './scalars.ts';
 
 /** Codes that the client sets itself, or has another key for (RFC 2132 and others). */
 const OWN_V4 = new Set([12, 50, 51, 52, 53, 54, 55, 57, 60, 61, 77, 80, 81, 82, 145, 255]);
@@ -84,8 +84,8 @@ export const dhcp6Overrides = v.object({
   'rapid-commit': v.optional(bool),
   /** 0 is reserved. */
   'enterprise-number': v.optional(int(1, 2 ** 32 - 1)),
-  'use-mtu': refused(FROM_ROUTERS, 'Remove it.'),
-  'use-routes': refused(FROM_ROUTERS, 'Remove it; accept-ra decides about routers.'),
+  'use-mtu': refused(FROM_ROUTERS, 'Remove it.', isTrue),
+  'use-routes': refused(FROM_ROUTERS, 'Remove it; accept-ra decides about routers.', isTrue),
   'request-options': refused(ONLY_OWN, 'Remove it.'),
   'send-options': refused(ONLY_OWN, 'Remove it, or use vendor-class or user-class.'),
 });

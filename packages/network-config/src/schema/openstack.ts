@@ -2,7 +2,7 @@ import * as v from 'valibot';
 
 /*
  * Form of OpenStack's network_data.json. A cloud writes it, so that keys that kiOS does not know are no slip of a
- * person: they are left alone, and null is as good as nothing.
+ * person: they are left alone, and null and an empty text are as good as nothing.
  */
 
 const scalar = v.optional(v.string());
@@ -14,6 +14,7 @@ export const networkData = v.looseObject({
     v.looseObject({
       id: v.string(),
       type: scalar,
+      name: scalar,
       ethernet_mac_address: scalar,
       mtu: scalar,
       bond_links: v.optional(v.array(v.string())),

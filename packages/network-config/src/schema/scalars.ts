@@ -208,5 +208,8 @@ export function refused(
 export const isFalse = (value: unknown): boolean =>
   typeof value === 'string' && FALSE.includes(value.toLowerCase());
 
+export const isTrue = (value: unknown): boolean =>
+  typeof value === 'string' && TRUE.includes(value.toLowerCase());
+
 export const isEmpty = (value: unknown): boolean =>
   value === null || (typeof value === 'object' && Object.keys(value).length === 0);

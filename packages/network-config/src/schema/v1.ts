@@ -27,6 +27,7 @@ const subnet = v.object({
       'static4',
       'static6',
       'manual',
+      'loopback',
       'ipv6_slaac',
       'ipv6_dhcpv6-stateful',
       'ipv6_dhcpv6-stateless',
@@ -49,7 +50,7 @@ const subnet = v.object({
 const device = {
   name: scalar,
   mac_address: v.optional(scalar),
-  mtu: v.optional(scalar),
+  mtu: v.nullish(scalar),
   'accept-ra': v.optional(scalar),
   accept_ra: v.optional(scalar),
   optional: v.optional(scalar),

@@ -57,7 +57,39 @@ export function removeRoutes(
 const subnetOf = ({ address, prefix }: Lease): string | undefined =>
   prefix === 32 ? undefined : `${networkOf(address, prefix)}/${prefix}`;
 
-/** Returns the lease's routes, preceded by one to each gateway outside the subnet: clouds have such gateways. */
+/** A lease's routes in two parts, of which the first leads to the gateways of the second. */
+interface Sorted {
+  readonly onLink: readonly LeaseRoute[];
+  /** With `why` the kernel does not take it. */
+  readonly through: readonly { readonly route: LeaseRoute; readonly why?: string | undefined }[];
+}
+
+/**
+ * Sorts a lease's routes, and adds one to each gateway outside the subnet, as clouds have them; `others` are further
+ * hosts on the link.
+ */
+export function sortRoutes(lease: Lease, others: readonly string[] = []): Sorted {
+  const subnet = subnetOf(lease);
+  // The kernel's own route to the subnet comes with the address, and goes with it.
+  const routes = lease.routes
+    .map(directed)
+    .filter(({ dst, via }) => via !== null || dst !== subnet);
+  const onLink = routes.filter(({ via }) => via === null);
+  const through = routes.filter(({ via }) => via !== null);
+  const gateways = [...through.flatMap(({ via }) => via ?? []), ...others];
+  const toGateways = detours(lease, onLink, gateways);
+  const taken = new Set(toGateways.map(({ dst }) => dst));
+  const reason = ({ dst }: LeaseRoute): string | undefined => {
+    if (dst === subnet) return 'the subnet is on the link';
+    return taken.has(dst) ? 'the gateway is on the link' : undefined;
+  };
+  return {
+    onLink: [...toGateways, ...onLink],
+    through: through.map((route) => ({ route, why: reason(route) })),
+  };
+}
+
+/** Returns the lease's routes as the kernel shall have them. */
 function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wanted[] {
   const fits = lease.mtu !== undefined && lease.mtu < present.link.mtu;
   const mtu = policy.mtu && fits && isMtuForRoutes(lease, present, policy) ? lease.mtu : undefined;
@@ -71,23 +103,14 @@ function wantedRoutes(lease: Lease, present: Present, policy: PlanPolicy): Wante
     scope: via === null ? SCOPE.link : SCOPE.universe,
     mtu,
   });
-  const subnet = subnetOf(lease);
-  // The kernel's own route to the subnet comes with the address, and goes with it.
-  const routes = lease.routes
-    .map(directed)
-    .filter(({ dst, via }) => via !== null || dst !== subnet);
-  const onLink = routes.filter(({ via }) => via === null);
-  const through = routes.filter(({ via }) => via !== null);
   const fallback = fallbackRoutes(lease);
-  const toGateways = detours(lease, onLink, [...through, ...fallback]);
-  const taken = new Set(toGateways.map(({ dst }) => dst));
-  const reason = ({ dst }: LeaseRoute): string | undefined => {
-    if (dst === subnet) return 'the subnet is on the link';
-    return taken.has(dst) ? 'the gateway is on the link' : undefined;
-  };
+  const { onLink, through } = sortRoutes(
+    lease,
+    fallback.flatMap(({ via }) => via ?? []),
+  );
   return [
-    ...[...toGateways, ...onLink].map((route) => ({ route: make(route) })),
-    ...through.map((route) => ({ route: make(route), why: reason(route) })),
+    ...onLink.map((route) => ({ route: make(route) })),
+    ...through.map(({ route, why }) => ({ route: make(route), why })),
     ...fallback.map((route) => ({
       route: { ...make(route), metric: policy.metric + FALLBACK_METRIC },
     })),
@@ -105,14 +128,13 @@ const directed = ({ dst, via }: LeaseRoute): LeaseRoute =>
 function detours(
   { address, prefix }: Lease,
   onLink: readonly LeaseRoute[],
-  through: readonly LeaseRoute[],
+  gateways: readonly string[],
 ): LeaseRoute[] {
   // An on-link default route would cover every gateway, its own included.
   const onLinkNetworks = onLink.filter(({ dst }) => dst !== DEFAULT_ROUTE);
   const isReachable = (gateway: string): boolean =>
     isInPrefix(gateway, address, prefix) || onLinkNetworks.some(({ dst }) => covers(dst, gateway));
-  const gateways = [...new Set(through.flatMap(({ via }) => via ?? []))];
-  return gateways
+  return [...new Set(gateways)]
     .filter((gateway) => !isReachable(gateway))
     .map((gateway) => ({ dst: `${gateway}/32`, via: null }));
 }

@@ -68,11 +68,20 @@ function readClassless(
   prefix: number,
 ): Classless {
   const sent = options.get(option) ?? [];
-  const routes = sent.filter(({ via }) => via === null || canRoute(via, address, prefix));
+  const routes = sent.filter(
+    ({ dst, via }) => hasHosts(dst, address) && (via === null || canRoute(via, address, prefix)),
+  );
   const readable = encodeWith(option.codec, sent).length;
   const isWhole =
     routes.length === sent.length && readable === options.raw.get(option.code)?.length;
   return { routes, isWhole };
+}
+
+/** Returns whether hosts elsewhere can be in a destination: not this host alone, this network, or a loopback. */
+function hasHosts(dst: string, address: string): boolean {
+  const [network = '', prefix = '32'] = dst.split('/');
+  if (dst === `${address}/32`) return false;
+  return Number(prefix) < 8 || !/^(?:0|127)\./.test(network);
 }
 
 const canRoute = (router: string, address: string, prefix: number): boolean =>

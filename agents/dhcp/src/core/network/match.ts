@@ -10,15 +10,38 @@ export interface Present extends LinkState {
   readonly path: string | undefined;
 }
 
+/** Classes of characters in sets, but for those that no name has. */
+const CLASSES: Readonly<Record<string, string>> = {
+  alpha: 'a-zA-Z',
+  digit: '0-9',
+  alnum: 'a-zA-Z0-9',
+  lower: 'a-z',
+  upper: 'A-Z',
+  xdigit: '0-9a-fA-F',
+};
+
+const literal = (sign: string): string => sign.replace(/[\\\]^[-]/, String.raw`\$&`);
+
+/** Returns the inside of a set. A range that begins behind its end holds nothing. */
+const setOf = (inside: string): string =>
+  (inside.match(/\[:\w+:\]|[\s\S]-[\s\S]|[\s\S]/g) ?? [])
+    .map((part) => {
+      const [from = '', , to] = part;
+      if (part.startsWith('[:') && part.length > 3) return CLASSES[part.slice(2, -2)] ?? '';
+      if (to === undefined) return literal(from);
+      return from <= to ? `${literal(from)}-${literal(to)}` : '';
+    })
+    .join('');
+
 /** Turns a pattern with `*`, `?` and `[…]` (fnmatch(3)) into an expression for the whole text. */
 function expressionOf(pattern: string): RegExp {
-  const parts = pattern.match(/\*|\?|\[[!^]?\]?[^\]]*\]|[\s\S]/g) ?? [];
+  const parts = pattern.match(/\*|\?|\[[!^]?\]?(?:\[:\w+:\]|[^\]])*\]|[\s\S]/g) ?? [];
   const source = parts.map((part) => {
     if (part === '*') return '.*';
     if (part === '?') return '.';
     if (part.length === 1) return part.replace(/[\\^$.*+?()[\]{}|/-]/, String.raw`\$&`);
     const [, not = '', set = ''] = /^\[([!^]?)([\s\S]*)\]$/.exec(part) ?? [];
-    return `[${not && '^'}${set.replaceAll(/[\\\]^]/g, String.raw`\$&`)}]`;
+    return `[${not && '^'}${setOf(set)}]`;
   });
   return new RegExp(`^(?:${source.join('')})$`, 's');
 }

@@ -9,7 +9,7 @@ export interface FileRole {
   readonly dhcp6: DhcpSettings | undefined;
   /** Undefined where the file forbids announcements of routers. */
   readonly ra: RaSettings | undefined;
-  /** Links that come first in the file are preferred. */
+  /** Links that are read of the file first are preferred: they stand in the order of their keys. */
   readonly metric: number;
   /** The boot does not wait for the link. */
   readonly isOptional: boolean;

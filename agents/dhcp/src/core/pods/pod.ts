@@ -1,5 +1,6 @@
 import type { BoundLease, Policy, State } from '../client/model.ts';
 import type { Identity } from '../client/requests.ts';
+import { sortRoutes } from '../kernel/routes.ts';
 import { isDomainName } from '../wire/domain-list.ts';
 import type { Attachment, Grant } from './protocol.ts';
 
@@ -61,10 +62,16 @@ export function readyLease({ memory }: State): BoundLease | undefined {
   return memory.watch?.settled === false ? undefined : memory.held;
 }
 
-export const grantOf = ({ lease }: BoundLease, host: string | undefined): Grant => ({
-  address: `${lease.address}/${lease.prefix}`,
-  ...(host === undefined ? {} : { host }),
-  routes: lease.routes.map(({ dst, via }) => (via === null ? { to: dst } : { to: dst, via })),
-  dns: lease.dns,
-  search: lease.search,
-});
+/** Routes stand in an order in which the kernel takes them, and lead to the host too, wherever its address is. */
+export function grantOf({ lease }: BoundLease, host: string | undefined): Grant {
+  const { onLink, through } = sortRoutes(lease, host === undefined ? [] : [host]);
+  const good = through.flatMap(({ route, why }) => (why === undefined ? [route] : []));
+  const routes = [...onLink, ...good];
+  return {
+    address: `${lease.address}/${lease.prefix}`,
+    ...(host === undefined ? {} : { host }),
+    routes: routes.map(({ dst, via }) => (via === null ? { to: dst } : { to: dst, via })),
+    dns: lease.dns,
+    search: lease.search,
+  };
+}

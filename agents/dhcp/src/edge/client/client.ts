@@ -1,6 +1,6 @@
 import { DecodeError } from '@kios/bytes';
 import type { Link } from '@kios/netlink';
-import { isErrno, openBootTimer, SyscallError } from '@kios/syscall';
+import { isErrno, openBootTimer } from '@kios/syscall';
 
 import { step, wakeTime } from '../../core/client/machine.ts';
 import {
@@ -25,6 +25,7 @@ import { bootTime } from '../kernel/clock.ts';
 import { Configurator } from '../kernel/configurator.ts';
 import { Trace } from '../report/trace.ts';
 import { ArpSocket } from '../sockets/arp-socket.ts';
+import { attemptSend } from '../sockets/attempt-send.ts';
 import { DhcpSocket } from '../sockets/dhcp-socket.ts';
 import { Drops, receiveAll } from '../sockets/receivers.ts';
 import type { ClientOptions, ClientPorts } from './client-options.ts';
@@ -214,27 +215,16 @@ export class Client {
   #send({ message, target }: Extract<Effect, { tag: 'send' }>, { memory }: State): void {
     const { log } = this.#ports;
     const link = this.#link.name;
-    this.#tried(() => this.#socket?.send(message, target, memory.network.serverMac));
+    const send = (): void => this.#socket?.send(message, target, memory.network.serverMac);
+    attemptSend(send, log, { link });
     const type = message.options.get(OPTIONS.messageType);
     log.debug({ ev: 'tx', link, type, xid: message.xid.toString(16), target });
   }
 
   #sendArp(packet: ArpPacket, state: State, signal: AbortSignal): void {
     this.#attend(state, signal);
-    this.#tried(() => this.#arp?.send(packet));
-  }
-
-  /**
-   * Reports a failure, whose cause may pass: the message is sent again anyway. Besides a link that is down for now,
-   * packet filters, programs of BPF and routes refuse packets, with whatever error they choose.
-   */
-  #tried(send: () => void): void {
-    try {
-      send();
-    } catch (err) {
-      if (!(err instanceof SyscallError)) throw err;
-      this.#ports.log.warn({ ev: 'tx.fail', link: this.#link.name, err });
-    }
+    const send = (): void => this.#arp?.send(packet);
+    attemptSend(send, this.#ports.log, { link: this.#link.name });
   }
 
   /** Listens for other hosts that claim our address, or the one that is offered. */

@@ -115,7 +115,8 @@ async function setRoute(
     await (replaces === true ? rtnetlink.replaceRoute(route) : rtnetlink.addRoute(route));
     return true;
   } catch (err) {
-    if (!isErrno(err, 'EEXIST', 'ENETUNREACH', 'EINVAL', 'EHOSTUNREACH')) throw err;
+    // A link that others have just taken down has no routes. They come with its carrier.
+    if (!isErrno(err, 'EEXIST', 'ENETUNREACH', 'EINVAL', 'EHOSTUNREACH', 'ENETDOWN')) throw err;
     log.warn({ ev: 'route.skip', link: link.name, dst: route.dst, via: route.via, err });
     return false;
   }

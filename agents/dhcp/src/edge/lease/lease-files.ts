@@ -76,7 +76,9 @@ export class LeaseFiles {
    * card is eth0 depends on which driver is ready first.
    */
   async readLast(link: string, mac: string): Promise<Remembered | undefined> {
-    const record = (await this.#read(this.#last(link), mac)) ?? (await this.#find(mac));
+    const record =
+      (await this.#read(this.#last(link), mac)) ??
+      (await findRecord(this.folders.state, StoredLease, mac));
     return record && fromRecord(record, readClocks());
   }
 
@@ -238,19 +240,6 @@ export class LeaseFiles {
       this.#log.info({ ev: 'dns.set', servers: this.#ordered().flatMap(({ dns }) => dns) });
   }
 
-  /** Finds the last lease of a hardware address under other names, also where another card has the name now. */
-  async #find(mac: string): Promise<StoredLease | undefined> {
-    const found = readdirSync(this.folders.state).flatMap((name) => RECORD.exec(name)?.[1] ?? []);
-    // The client of the other card may be renaming the file just now.
-    const names = [...new Set(found)].flatMap((name) => [name, `${name}.bad`]);
-    for (const name of names) {
-      const file = path.join(this.folders.state, name);
-      const record = await readStateIfThere(StoredLease, file).catch(() => undefined);
-      if (record?.mac === mac) return record;
-    }
-    return undefined;
-  }
-
   /** Reads a record. A damaged one, or one of another network card, is renamed to `.bad` and counts as missing. */
   async #read(file: string, mac: string): Promise<StoredLease | undefined> {
     // Before the first packet each trip to the runtime's threads counts, above all on a busy machine.
@@ -266,6 +255,22 @@ export class LeaseFiles {
       return undefined;
     }
   }
+}
+
+/** Finds the last lease of a hardware address under other names, also where another card has the name now. */
+export async function findRecord<
+  const S extends v.GenericSchema<unknown, { readonly mac: string }>,
+>(folder: string, schema: S, mac: string): Promise<v.InferOutput<S> | undefined> {
+  if (!existsSync(folder)) return undefined;
+  const found = readdirSync(folder).flatMap((name) => RECORD.exec(name)?.[1] ?? []);
+  // The client of the other card may be renaming the file just now.
+  const names = [...new Set(found)].flatMap((name) => [name, `${name}.bad`]);
+  for (const name of names) {
+    const file = path.join(folder, name);
+    const record = await readStateIfThere(schema, file).catch(() => undefined);
+    if (record?.mac === mac) return record;
+  }
+  return undefined;
 }
 
 const keyOf = (source: Source, link: string): string => `${source} ${link}`;

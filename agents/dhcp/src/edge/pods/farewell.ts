@@ -4,7 +4,7 @@ import { type Clocks, fromRecord } from '../../core/client/record.ts';
 import { release } from '../../core/client/requests.ts';
 import { policyOf } from '../../core/pods/pod.ts';
 import { type ArpPacket, probe } from '../../core/wire/arp.ts';
-import { isPassing } from '../sockets/dhcp-socket.ts';
+import { attemptSend } from '../sockets/attempt-send.ts';
 import type { PodStore, StoredPod } from './pod-store.ts';
 import type { Segment } from './segment.ts';
 
@@ -45,7 +45,8 @@ export class Farewell {
     const { address } = held.lease;
     this.#asked.set(address, false);
     // In the host's name: a frame in the pod's would lead its traffic here, away from another node.
-    this.#unlessPassing(() => this.#ports.segment.sendArp(probe(this.#ports.hostMac, address)));
+    const { segment, hostMac, log } = this.#ports;
+    attemptSend(() => segment.sendArp(probe(hostMac, address)), log);
     const timer = setTimeout(() => void this.#end(pod, address), PROBE_MS);
     timer.unref();
   }
@@ -63,7 +64,7 @@ export class Farewell {
   }
 
   #send({ mac, attachment, lease }: StoredPod): void {
-    const { segment, clocks, entropy, hostMac } = this.#ports;
+    const { segment, clocks, entropy, hostMac, log } = this.#ports;
     const { held, network } = fromRecord(lease, clocks());
     const { server, address } = held.lease;
     if (server === undefined) return;
@@ -71,16 +72,8 @@ export class Farewell {
     const { degradeLevel } = held;
     const exchange = { xid: entropy().xid, secs: 0, degradeLevel, broadcast: false };
     const envelope = { sourceMac: hostMac, server, nextHop: network.serverMac };
-    this.#unlessPassing(() => segment.send(release(identity, exchange, address, server), envelope));
-  }
-
-  /** A lease that is not given back ends by itself. */
-  #unlessPassing(send: () => void): void {
-    try {
-      send();
-    } catch (err) {
-      if (!isPassing(err)) throw err;
-      this.#ports.log.warn({ ev: 'tx.fail', err });
-    }
+    const message = release(identity, exchange, address, server);
+    // A lease that is not given back ends by itself.
+    attemptSend(() => segment.send(message, envelope), log);
   }
 }

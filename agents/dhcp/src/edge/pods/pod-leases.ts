@@ -16,7 +16,7 @@ import { adopt, begin } from '../../core/client/start.ts';
 import type { Millis } from '../../core/client/timing.ts';
 import { policyOf, readyLease } from '../../core/pods/pod.ts';
 import type { Attachment } from '../../core/pods/protocol.ts';
-import { isPassing } from '../sockets/dhcp-socket.ts';
+import { attemptSend } from '../sockets/attempt-send.ts';
 import type { Drops } from '../sockets/receivers.ts';
 import { Farewell } from './farewell.ts';
 import type { PodStore, StoredPod } from './pod-store.ts';
@@ -234,12 +234,13 @@ export class PodLeases {
       case 'send': {
         const { message, target: server } = effect;
         const nextHop = pod.state.memory.network.serverMac;
-        return this.#unlessPassing(() =>
-          segment.send(message, { sourceMac: pod.mac, server, nextHop }),
-        );
+        const envelope = { sourceMac: pod.mac, server, nextHop };
+        attemptSend(() => segment.send(message, envelope), log);
+        return;
       }
       case 'arp':
-        return this.#unlessPassing(() => segment.sendArp(effect.packet));
+        attemptSend(() => segment.sendArp(effect.packet), log);
+        return;
       case 'bind':
         return this.#onBind(pod, effect.held);
       case 'unbind':
@@ -287,16 +288,6 @@ export class PodLeases {
 
   async #connect({ port }: Pod, on: boolean): Promise<void> {
     if (port !== undefined) await this.#ports.connect(port, on);
-  }
-
-  /** Ignores failures on a link that is down for now: the message is sent again anyway. */
-  #unlessPassing(send: () => void): void {
-    try {
-      send();
-    } catch (err) {
-      if (!isPassing(err)) throw err;
-      this.#ports.log.warn({ ev: 'tx.fail', err });
-    }
   }
 
   async #write(pod: Pod): Promise<void> {

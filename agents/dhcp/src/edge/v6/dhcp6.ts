@@ -14,7 +14,7 @@ import { NO_CONFIG, type OtherConfig } from '../../core/v6/lease/other-config.ts
 import type { Message6 } from '../../core/v6/wire/message.ts';
 import type { ClientPorts } from '../client/client-options.ts';
 import { bootTime } from '../kernel/clock.ts';
-import { isPassing } from '../sockets/dhcp-socket.ts';
+import { attemptSend } from '../sockets/attempt-send.ts';
 import { Configurator6 } from './configurator6.ts';
 import { NodeDuid } from './duid.ts';
 import { LeaseFiles6 } from './lease-files6.ts';
@@ -48,13 +48,13 @@ export class Dhcp6 implements Disposable {
   ): Promise<Dhcp6> {
     const { rtnetlink, files, log } = ports;
     // A veth's or bridge's address may be another one at the next boot.
-    const cards = (await rtnetlink.links()).filter(
-      ({ kind, type }) => kind === undefined && type === ARPHRD_ETHER,
-    );
+    const links = await rtnetlink.links();
+    const cards = links.filter(({ kind, type }) => kind === undefined && type === ARPHRD_ETHER);
     const known = cards.length > 0 ? cards : [link];
     const duid = NodeDuid.read(files.folders.state, options.hostFile, known, log);
     const client = new Dhcp6(link, options, ports, receive, duid, signal);
-    if (options.dhcp6 !== 'off') await client.#takeOver();
+    const others = links.filter(({ name, mac }) => name !== link.name && mac === link.mac);
+    if (options.dhcp6 !== 'off') await client.#takeOver(others.map(({ name }) => name));
     return client;
   }
 
@@ -140,8 +140,8 @@ export class Dhcp6 implements Disposable {
   }
 
   /** A lease whose addresses are all in the kernel simply goes on; any other is confirmed when the link can be used. */
-  async #takeOver(): Promise<void> {
-    const lease = await this.#files.read();
+  async #takeOver(others: readonly string[]): Promise<void> {
+    const lease = await this.#files.read(others);
     if (lease === undefined) return;
     const present = await this.#configurator.look();
     const isInUse = lease.addresses.every(({ address }) =>
@@ -218,18 +218,10 @@ export class Dhcp6 implements Disposable {
   async #send(message: Message6): Promise<void> {
     const { log } = this.#ports;
     const link = this.#link.name;
-    try {
-      const socket = this.#openSocket();
-      if (socket === undefined) return;
-      socket.send(message);
-      const { type, transactionId } = message;
-      log.debug({ ev: 'tx6', link, type, xid: transactionId.toString(16) });
-    } catch (err) {
-      // The link is down or its address changes for now: the message is sent again anyway.
-      if (!isPassing(err) && !isErrno(err, 'EADDRNOTAVAIL', 'EINVAL')) throw err;
-      log.warn({ ev: 'tx.fail', link, err });
-      return;
-    }
+    const send = (): void => this.#openSocket()?.send(message);
+    if (!attemptSend(send, log, { link }) || this.#socket === undefined) return;
+    const { type, transactionId } = message;
+    log.debug({ ev: 'tx6', link, type, xid: transactionId.toString(16) });
     // Only a node that has used its DUID has one to keep.
     await this.#duid.keep();
   }

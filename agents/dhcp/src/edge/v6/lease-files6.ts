@@ -14,11 +14,20 @@ import type { Lease6 } from '../../core/v6/lease/lease.ts';
 import type { OtherConfig } from '../../core/v6/lease/other-config.ts';
 import { fromRecord6, toRecord6 } from '../../core/v6/lease/record.ts';
 import { readClocks } from '../kernel/clock.ts';
-import { FOLDER6, type LeaseFiles } from '../lease/lease-files.ts';
+import { findRecord, FOLDER6, type LeaseFiles } from '../lease/lease-files.ts';
 
 const RETRY_MS = 5000;
 
 const fileIn = (folder: string, link: string): string => path.join(folder, FOLDER6, `${link}.json`);
+
+/** Both are written one after the other, so that the one of this boot is newer where they differ. */
+function newerOf(
+  running: Lease6Record | undefined,
+  last: Lease6Record | undefined,
+): Lease6Record | undefined {
+  const isSame = running?.bootId === last?.bootId && running?.written.boot === last?.written.boot;
+  return running === undefined || isSame ? last : running;
+}
 
 /**
  * The DHCPv6 files of one link: for other programs, and for the next boot. A full or read-only disk must neither cost
@@ -44,14 +53,21 @@ export class LeaseFiles6 {
     this.#log = log;
   }
 
-  /** Reads the lease of this boot, or else what is still valid of the last one. */
-  async read(): Promise<Lease6 | undefined> {
+  /**
+   * Reads the lease of this boot, or else what is still valid of the last one, also under the card's former name. That
+   * is not the name of one of the `others`: links with the same hardware address, as VLANs have it.
+   */
+  async read(others: readonly string[] = []): Promise<Lease6 | undefined> {
     const running = await this.#readFile(this.#running);
-    const last = await this.#readFile(this.#last);
-    const isSame = running?.bootId === last?.bootId && running?.written.boot === last?.written.boot;
-    const record = running === undefined || isSame ? last : running;
+    const last = (await this.#readFile(this.#last)) ?? (await this.#find(others));
+    const record = newerOf(running, last);
     this.#current = record;
     return record && fromRecord6(record, this.#files.bootId, readClocks());
+  }
+
+  async #find(others: readonly string[]): Promise<Lease6Record | undefined> {
+    const found = await findRecord(path.dirname(this.#last), Lease6Record, this.#link.mac);
+    return found === undefined || others.includes(found.if) ? undefined : found;
   }
 
   /** Tells other programs what is used of the lease that was read: that may have changed. */

@@ -164,6 +164,10 @@ network:
     ['path', 'path: "pci-0000:02:*"', { path: 'pci-0000:02:00.0' }],
     ['a set of letters', 'name: "en[a-p]?"', { name: 'enp3' }],
     ['no set of letters', 'name: "en[!a-o]?"', { name: 'enp3' }],
+    ['a set with a range from behind', 'name: "en[9-0p]?"', { name: 'enp3' }],
+    ['a class of letters', 'name: "en[[:alpha:]][[:digit:]]"', { name: 'enp3' }],
+    ['no class of letters', 'name: "en[![:digit:][:space:]]?"', { name: 'enp3' }],
+    ['signs that mean something elsewhere', 'name: "e(n)+{1}^$.|"', { name: 'e(n)+{1}^$.|' }],
   ])('matches by %s', (_, match, more) => {
     const text = `network: { version: 2, ethernets: { x: { match: { ${match} }, mtu: 1400 } } }`;
     const kernel = new ModelKernel([card(2, 'wan'), card(3, 'other', more)]);

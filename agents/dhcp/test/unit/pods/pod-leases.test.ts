@@ -51,6 +51,24 @@ it('a server that refuses the lease closes the port, and the same address opens 
 const requests = (): (readonly [type: number | undefined, address: string | undefined])[] =>
   node.sent.map((each) => [typeOf(each), each.message.options.get(OPTIONS.requestedAddress)]);
 
+it.each(['EPERM', 'EACCES', 'EINVAL', 'EMSGSIZE', 'ENOBUFS'])(
+  'the kernel refuses what is sent with %s: the lease is extended once it no longer does',
+  async (errno) => {
+    const leases = await node.start();
+    await node.grant(leases, '10.0.0.5');
+    node.sent.length = 0;
+    node.refusal = errno;
+    await node.pass(leases, 2_000_000);
+    expect(requests()).toEqual([]);
+    expect(node.logged.join('')).toContain('tx.fail');
+    node.refusal = undefined;
+    await node.pass(leases, 1_400_000);
+    await node.reply(leases, 'ack', '10.0.0.5');
+    leases.check(POD);
+    expect(node.ports).not.toContain('veth1 closed');
+  },
+);
+
 it('the cable is pulled and returns: the address is asked for again, and no port is closed', async () => {
   const leases = await node.start();
   await node.grant(leases, '10.0.0.5');

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { POD_FILTER } from '../../../src/core/pods/filter.ts';
-import { macFrom, macSource, policyOf } from '../../../src/core/pods/pod.ts';
+import { grantOf, macFrom, macSource, policyOf } from '../../../src/core/pods/pod.ts';
 import { encodeArp, probe } from '../../../src/core/wire/arp.ts';
 import { encodeFrame, VNET_HEADER } from '../../../src/core/wire/frame.ts';
 import { encodeMessage } from '../../../src/core/wire/message.ts';
 import { TYPE } from '../../../src/core/wire/options.ts';
 import { runFilter } from '../../support/bpf.ts';
 import { GRANT, message, SERVER, SERVER_MAC } from '../../support/fixtures.ts';
+import { leaseOf } from '../../support/replies.ts';
 
 const POD = {
   network: 'kios-lan',
@@ -45,6 +46,36 @@ describe("a pod's hardware address", () => {
     expect(identity.clientId).toEqual(Uint8Array.of(1, 2, 0, 0, 0, 0, 1));
     expect(identity.hostname).toBe('web-0');
     expect(policyOf('02:00:00:00:00:01', 'not a name', 60).identity.hostname).toBeUndefined();
+  });
+});
+
+const routesOf = (options: string, host = '10.0.0.9'): string[] => {
+  const lease = leaseOf(`350105 36040a000001 330400000e10 ${options} ff`);
+  const { routes } = grantOf({ lease, since: 0, degradeLevel: 0 }, host);
+  return routes.map(({ to, via = 'link' }) => `${to} ${via}`);
+};
+
+describe("a pod's routes", () => {
+  it.each([
+    ['of the subnet', '0104ffffff00 03040a000001', ['0.0.0.0/0 10.0.0.1']],
+    [
+      'through a gateway outside of the subnet',
+      '0104ffffff00 03040a640001',
+      ['10.100.0.1/32 link', '0.0.0.0/0 10.100.0.1'],
+    ],
+    [
+      'of an address alone',
+      '0104ffffffff 03040a000001',
+      ['10.0.0.1/32 link', '10.0.0.9/32 link', '0.0.0.0/0 10.0.0.1'],
+    ],
+    [
+      'through a gateway that another route leads to, whatever their order',
+      '0104ffffffff 790d 00 0a640001 180a6400 00000000',
+      ['10.0.0.9/32 link', '10.100.0.0/24 link', '0.0.0.0/0 10.100.0.1'],
+    ],
+    ['to the subnet itself', '0104ffffff00 7910 180a0000 00000000 180a0000 0a000001', []],
+  ])('are in an order in which the kernel takes them: %s', (_name, options, routes) => {
+    expect(routesOf(options)).toEqual(routes);
   });
 });
 

@@ -124,12 +124,20 @@ export const useAgain = (memory: Memory6, lease: Lease6): Step6 => [
   [{ tag: 'bind', lease, previous: lease }],
 ];
 
-/** CONFIRM: any server may say that the addresses fit the link, or that they do not. RFC 8415 §18.2.10.3. */
-export function onConfirmed(state: Exchanging6, message: Message6, event: Event6): Step6 {
+/**
+ * CONFIRM: any server may say that the addresses fit the link, or that they do not, some of them in the IA.
+ * RFC 8415 §18.2.10.3.
+ */
+export function onConfirmed(
+  state: Exchanging6,
+  message: Message6,
+  event: Event6,
+  { identity }: Policy6,
+): Step6 {
   const { memory } = state;
   const { lease } = memory;
   if (message.type !== TYPE6.reply || lease === undefined) return [state, []];
-  const status = message.options.get(OPTIONS6.statusCode)?.code ?? STATUS.success;
+  const status = statusOf(message, associationOf(message, identity.iaid));
   if (status === STATUS.success) return useAgain(memory, lease);
   if (status !== STATUS.notOnLink) return [state, []];
   const said = report6('warn', 'lease6.refused', { status });

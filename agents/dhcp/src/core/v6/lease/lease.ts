@@ -118,7 +118,10 @@ const leasedOf = (
   validUntil: timeAfter(now, validSeconds),
 });
 
-/** Times that are 0, or that come when an address is lost already, are chosen by the client. RFC 8415 §14.2. */
+/**
+ * Times that are 0, or that come when an address is lost already, are chosen by the client. RFC 8415 §14.2. One that the
+ * server says stays what it is, and the chosen one leaves time between the two: a Renew comes before a Rebind.
+ */
 function timesOf(
   { t1Seconds, t2Seconds }: IaNa,
   addresses: readonly LeasedAddress[],
@@ -127,11 +130,15 @@ function timesOf(
   const valid = Math.min(...addresses.map(({ validUntil }) => validUntil));
   const preferred = addresses.map((each) => each.preferredUntil).filter((time) => time > now);
   const shortest = Math.min(valid, ...preferred);
-  const chosen = (seconds: number, share: number): Millis => {
-    const sent = seconds === 0 ? Infinity : timeAfter(now, seconds);
-    const usual = shortest === Infinity ? Infinity : now + (shortest - now) * share;
-    return sent < valid ? sent : usual;
+  const said = (seconds: number): Millis | undefined => {
+    const time = timeAfter(now, seconds);
+    return seconds > 0 && time < valid ? time : undefined;
   };
-  const t1At = Math.max(now + LEAST_T1_SECONDS * SECOND, chosen(t1Seconds, USUAL.t1));
-  return { t1At, t2At: Math.max(t1At, chosen(t2Seconds, USUAL.t2)) };
+  const usual = (share: number): Millis =>
+    shortest === Infinity ? Infinity : now + (shortest - now) * share;
+  const [t1, t2] = [said(t1Seconds), said(t2Seconds)];
+  const before = t2 === undefined ? Infinity : now + (t2 - now) * (USUAL.t1 / USUAL.t2);
+  const t1At = Math.max(now + LEAST_T1_SECONDS * SECOND, t1 ?? Math.min(usual(USUAL.t1), before));
+  const behind = Math.min(now + (t1At - now) * (USUAL.t2 / USUAL.t1), (t1At + valid) / 2);
+  return { t1At, t2At: Math.max(t1At, t2 ?? Math.max(usual(USUAL.t2), behind)) };
 }

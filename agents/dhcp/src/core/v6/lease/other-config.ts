@@ -15,17 +15,19 @@ export interface OtherConfig {
 
 export const NO_CONFIG: OtherConfig = { dns: [], search: [], ntp: [] };
 
-/** SNTP servers count only where a server sends no NTP servers. RFC 5908 §5. */
+/**
+ * Reads what the copies of each option say together: RFC 5908 §4 has an option for each time server. SNTP servers count
+ * only where a server names no NTP server that can be used.
+ */
 export function readConfig({ options }: Message6): OtherConfig {
-  const time = options.get(OPTIONS6.ntpServers)?.filter(({ kind }) => kind !== 'multicast');
-  const ntp = time?.map(({ value }) => value) ?? options.get(OPTIONS6.sntpServers) ?? [];
+  const times = options.all(OPTIONS6.ntpServers).flat();
+  const ntp = times.filter(({ kind }) => kind !== 'multicast').map(({ value }) => value);
+  const usable = ntp.filter((each) => !each.includes(':') || isServerAddress(each));
+  const sntp = options.all(OPTIONS6.sntpServers).flat().filter(isServerAddress);
   return {
-    dns: first(MOST.dns, (options.get(OPTIONS6.dnsServers) ?? []).filter(isServerAddress)),
-    search: first(MOST.search, options.get(OPTIONS6.searchList) ?? []),
-    ntp: first(
-      MOST.ntp,
-      ntp.filter((each) => !each.includes(':') || isServerAddress(each)),
-    ),
+    dns: first(MOST.dns, options.all(OPTIONS6.dnsServers).flat().filter(isServerAddress)),
+    search: first(MOST.search, options.all(OPTIONS6.searchList).flat()),
+    ntp: first(MOST.ntp, usable.length > 0 ? usable : sntp),
   };
 }
 

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, DecodeError, formatIpv6, parseIpv6 } from '@kios/bytes';
+import { type ByteWriter, DecodeError, formatIpv6, parseIpv6 } from '@kios/bytes';
 
 import { type Codec, decodeWith, encodeWith, type Sized } from '../../wire/codec.ts';
 import { domainList } from '../../wire/domain-list.ts';
@@ -92,21 +92,21 @@ export interface TimeServer {
 }
 
 const TIME_SERVER = { address: 1, multicast: 2, name: 3 } as const;
+const KINDS = ['address', 'multicast', 'name'] as const;
+/** Bytes of a code and a length. */
+const HEADER = 4;
 
-/** Reads one server from each sub-option; unknown ones are left out. */
+/** Reads one server from each sub-option. Unknown and malformed ones are left out, as are bytes that make none. */
 export const timeServers: Codec<readonly TimeServer[]> = {
   decode(reader) {
     const servers: TimeServer[] = [];
-    while (reader.remaining > 0) {
-      const code = reader.u16();
-      const value = new ByteReader(reader.bytes(reader.u16()));
-      const kind = (['address', 'multicast', 'name'] as const).find(
-        (each) => TIME_SERVER[each] === code,
-      );
-      if (kind === undefined) continue;
-      servers.push({ kind, value: kind === 'name' ? oneName(value) : address6.decode(value) });
-      value.expectEnd();
+    while (reader.remaining >= HEADER) {
+      const [code, length] = [reader.u16(), reader.u16()];
+      if (length > reader.remaining) break;
+      const server = readTimeServer(code, reader.bytes(length));
+      if (server !== undefined) servers.push(server);
     }
+    reader.rest();
     return servers;
   },
   encode(writer, servers) {
@@ -117,8 +117,19 @@ export const timeServers: Codec<readonly TimeServer[]> = {
   },
 };
 
-function oneName(reader: ByteReader): string {
-  const [name, ...others] = domainList.decode(reader);
+function readTimeServer(code: number, bytes: Uint8Array): TimeServer | undefined {
+  const kind = KINDS.find((each) => TIME_SERVER[each] === code);
+  if (kind === undefined) return undefined;
+  try {
+    return { kind, value: kind === 'name' ? oneName(bytes) : decodeWith(address6, bytes) };
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
+function oneName(bytes: Uint8Array): string {
+  const [name, ...others] = decodeWith(domainList, bytes);
   if (name === undefined || others.length > 0) {
     throw new DecodeError(`decode time server: ${others.length} names too many`);
   }

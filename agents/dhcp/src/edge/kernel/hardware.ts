@@ -33,7 +33,7 @@ function isController(device: string): boolean {
   return CONTROLLERS.has(`${readWord(usb, 'idVendor')}:${readWord(usb, 'idProduct')}`);
 }
 
-/** Reads a file of one word. Most drivers have no name of a port, of which reading fails, and most cards are not USB. */
+/** Reads a file of one word. Most drivers have no name of a port, so reading it fails, and most cards are not USB. */
 function readWord(folder: string, file: string): string {
   try {
     return readFileSync(`${folder}/${file}`, 'latin1').trim();

@@ -12,7 +12,7 @@ const REFERENCE = new RegExp(
 );
 const MAX_NAME = 255;
 
-/** Says whether containerd reads a reference. It takes 64 hexadecimal digits for an image's number, and refuses them. */
+/** Says whether containerd reads a reference. It takes 64 hexadecimal digits for an image's ID, and refuses them. */
 function isReference(image: string): boolean {
   const name = REFERENCE.exec(image)?.[1];
   return name !== undefined && name.length <= MAX_NAME && !/^[0-9a-f]{64}$/.test(image);

@@ -119,8 +119,8 @@ const leasedOf = (
 });
 
 /**
- * Times that are 0, or that come when an address is lost already, are chosen by the client. RFC 8415 §14.2. One that the
- * server says stays what it is, and the chosen one leaves time between the two: a Renew comes before a Rebind.
+ * Times that are 0, or that come when an address is lost already, are chosen by the client. RFC 8415 §14.2. One that
+ * the server says stays what it is, and the chosen one leaves time between the two: a Renew comes before a Rebind.
  */
 function timesOf(
   { t1Seconds, t2Seconds }: IaNa,

@@ -89,7 +89,7 @@ export class SourceDraft {
     return good.some((entry) => !this.#isBeyond(origin, entry));
   }
 
-  /** Returns whether a server of the platform can never be a source: the node has only addresses of the other family. */
+  /** Returns whether a platform's server can never be a source: the node has only addresses of the other family. */
   #isBeyond({ kind }: Origin, { host }: Entry): boolean {
     const { ipv4, ipv6 } = this.#inputs.families ?? { ipv4: true, ipv6: true };
     const ip = canonicalIp(host);

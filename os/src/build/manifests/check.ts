@@ -51,7 +51,7 @@ function judgePod(value: unknown, policy: Policy, verdict: Verdict | undefined):
   const { apiVersion, kind } = value;
   if (apiVersion !== 'v1' || kind !== 'Pod') {
     if (kind === 'Pod') {
-      const version = apiVersion === undefined ? 'is missing' : `is ${String(apiVersion)}`;
+      const version = typeof apiVersion === 'string' ? `is ${apiVersion}` : 'is missing or no text';
       return faulty({ path: 'apiVersion', cause: `${version}, must be v1` });
     }
     const given = [apiVersion, kind].filter((word) => word !== undefined).map(String);

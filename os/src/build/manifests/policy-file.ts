@@ -64,7 +64,8 @@ function whyOf(issue: v.BaseIssue<unknown>): string {
     return issue.received === 'undefined' ? 'is missing' : 'must be a map';
   const isTop = issue.path?.length === 1;
   const known = isTop ? Object.keys(PolicyFile.entries) : PERMISSIONS;
-  const close = nearest(String(issue.path?.at(-1)?.key ?? ''), known);
+  const name = issue.path?.at(-1)?.key;
+  const close = typeof name === 'string' ? nearest(name, known) : undefined;
   return `is not known here${close === undefined ? '' : `; the nearest is ${close}`}`;
 }
 

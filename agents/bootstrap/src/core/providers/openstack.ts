@@ -3,15 +3,19 @@ import * as v from 'valibot';
 import { isMap } from '../document/schema-parts.ts';
 import { Keys, maybe, type Metadata, parseAnswer, type Provider } from './provider.ts';
 
+/** Returns a single value as a text; none of a map, a list or null. */
+const wordsOf = (value: unknown): string[] =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? [String(value)]
+    : [];
+
 /** What somebody gave the machine besides: Nova has texts, and programs that write such a drive anything. */
 const Tags = v.pipe(
   v.unknown(),
   v.transform((given): Readonly<Record<string, string>> => {
     const tags = Object.entries(isMap(given) ? given : {});
     return Object.fromEntries(
-      tags.flatMap(([name, value]) =>
-        typeof value === 'object' || value === undefined ? [] : [[name, String(value)]],
-      ),
+      tags.flatMap(([name, value]) => wordsOf(value).map((word) => [name, word])),
     );
   }),
 );

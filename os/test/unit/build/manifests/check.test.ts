@@ -143,12 +143,13 @@ it('takes a file that is named by itself under any name', () => {
   expect(checkManifests([file('/tmp/dhcp.bak')], rules).faults).toEqual([]);
 });
 
+const on = (name: string, port: object, hostNetwork = false) => ({
+  name: `${name}.yaml`,
+  text: stringify(pod({ hostNetwork, containers: [{ ...container, ports: [port] }] }, { name })),
+});
+
 describe('of two pods with one port of the host', () => {
   const open = { policy: { ...rules.policy, isOpen: true } };
-  const on = (name: string, port: object, hostNetwork = false) => ({
-    name: `${name}.yaml`,
-    text: stringify(pod({ hostNetwork, containers: [{ ...container, ports: [port] }] }, { name })),
-  });
   const faults = (...files: { name: string; text: string }[]) =>
     faultLines(checkManifests(files, open), (one) => one);
 

@@ -47,7 +47,7 @@ describe('names file, line, path and cause of', () => {
   it.each<[string, object | string, RegExp]>([
     ['another kind', { apiVersion: 'apps/v1', kind: 'Deployment' }, /^dhcp\.yaml:2: kind: is apps\/v1 Deployment, must be v1 Pod; /],
     ['another version', { apiVersion: 'core/v1', kind: 'Pod' }, /^dhcp\.yaml:1: apiVersion: is core\/v1, must be v1$/],
-    ['no version', { kind: 'Pod' }, /^dhcp\.yaml:1: apiVersion: is missing, must be v1$/],
+    ['no version', { kind: 'Pod' }, /^dhcp\.yaml:1: apiVersion: is missing or no text, must be v1$/],
     ['no kind', 'metadata: {}', /^dhcp\.yaml:1: kind: is missing, must be v1 Pod/],
     ['a list', '- a', /^dhcp\.yaml:1: is not an object$/],
     ['broken YAML', 'a:\n- [1', /^dhcp\.yaml:2: is not indented deep enough/],

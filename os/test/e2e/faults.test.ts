@@ -13,7 +13,7 @@ import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import { findDataPartition } from '../../src/lab/qemu/data-partition.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
 import type { Seed } from '../../src/lab/qemu/seed.ts';
-import { type SeedFile, seedFor } from '../../src/lab/seed-document.ts';
+import { seedFor } from '../../src/lab/seed-document.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { BareSegment } from '../support/faults/bare-segment.ts';
@@ -25,7 +25,6 @@ import {
   TAKES_MEMORY,
   TAKES_NETWORK,
   TAKES_PROCESSES,
-  wearingOut,
 } from '../support/faults/faulty-pods.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
 import { OLDER_RELEASE, Switchboard } from '../support/faults/switchboard.ts';
@@ -55,14 +54,13 @@ const YEARS_MS = 2 * 366 * 24 * 3_600_000;
 const Secret = v.object({ type: v.string(), data: v.record(v.string(), v.string()) });
 
 /** A document that joins no cluster. */
-const alone = (kubelet: object = {}, files: readonly SeedFile[] = []): Seed => ({
+const alone = (kubelet: object = {}): Seed => ({
   'meta-data': 'instance-id: i-1\n',
   'user-data': stringify({
     apiVersion: 'kios.dev/v1',
     kind: 'NodeBootstrap',
     node: { name: NODE },
     kubelet: { config: kubelet },
-    ...(files.length === 0 ? {} : { files }),
   }),
 });
 
@@ -341,7 +339,6 @@ await describeRecorded('faults', () => {
     let segment: BareSegment;
     let started: number;
     let bound: number;
-    let pluggedIn: number;
 
     beforeAll(async () => {
       segment = await BareSegment.open();
@@ -349,7 +346,7 @@ await describeRecorded('faults', () => {
       await boot({
         tap: { device: await segment.border.tap() },
         netns: segment.border.netns.name,
-        seed: alone({}, [wearingOut()]),
+        seed: alone(),
       });
       started = await reader.boots();
     }, BOOT_MS);
@@ -401,14 +398,9 @@ await describeRecorded('faults', () => {
       await setLink(false);
       const { cause } = await expectFault('KIOS_FAULT_NO_CARRIER', since);
       expect(cause).toMatch(/nothing is connected/);
-      pluggedIn = Date.now();
+      const pluggedIn = Date.now();
       await setLink(true);
       await reader.tellsEnd('KIOS_FAULT_NO_CARRIER', pluggedIn);
-    });
-
-    it('says that its disk, which is in use, is worn out', { timeout: STEP_MS }, async () => {
-      const { cause } = await expectFault('KIOS_FAULT_DATA_DAMAGED', pluggedIn);
-      expect(cause).toMatch(/\/dev\/vda2/);
     });
   });
 

@@ -125,26 +125,3 @@ export const TAKES_NETWORK = `
   await Bun.sleep(120000);
   for (const name of names) fs.renameSync('/host/aside/' + name, '/host/' + name);
 `;
-
-/** Waits until the cable has been out and is back, and then has the file system of /dev/vda2 find a fault of itself. */
-const WEARS_OUT = `
-  const fs = require('node:fs');
-  // The kernel tells no carrier of a card that is not in use yet.
-  const isOut = () => {
-    try { return fs.readFileSync('/sys/class/net/eth0/carrier', 'latin1').startsWith('0'); }
-    catch { return false; }
-  };
-  while (!isOut()) await Bun.sleep(1000);
-  while (isOut()) await Bun.sleep(1000);
-  fs.writeFileSync('/host/vda2/trigger_fs_error', 'the card is worn out');
-  setTimeout(() => {}, 1e9);
-`;
-
-/** A static pod with which the node's disk takes no more writes once its cable has been out. */
-export const wearingOut = (): SeedFile =>
-  staticPod({
-    name: 'wearing',
-    script: WEARS_OUT,
-    folder: '/sys/fs/ext4',
-    capabilities: ['SYS_ADMIN'],
-  });

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { type BootedNode, followBoot, powerOn } from '../lab/boot.ts';
+import { followBoot, powerOn } from '../lab/boot.ts';
 import { bringUp, type UpNode } from '../lab/bring-up.ts';
 import { OTHERS } from '../lab/controlplane/forwards.ts';
 import { WORKSTATION_SEEN_BY_GUEST } from '../lab/controlplane/layout.ts';
@@ -11,7 +11,7 @@ import { type SeedExtras, type SeedFile, seedFor } from '../lab/seed-document.ts
 import type { CommandContext } from '../workstation/command-context.ts';
 import { freePort } from '../workstation/free-port.ts';
 import { CLUSTER_DNS, EGRESS_PORT } from './add-ons.ts';
-import { bootTwice, watching } from './boot-watch.ts';
+import { watching } from './boot-watch.ts';
 
 /** Images, and the pods of a batch. */
 const MEMORY_MIB = 3072;
@@ -102,26 +102,18 @@ async function startSecond(context: CommandContext, up: UpNode, port: number): P
   const join = { ...up.join, instanceId: await instanceId(machine), nodeName: SECOND };
   const { forwards: _, ...boot } = up.boot;
   const socket = path.join(path.relative(machine.dir, machineDir()), SOCKET);
-  const start = async (): Promise<BootedNode> => {
-    const node = await powerOn(machine, {
-      ...boot,
-      segment: { socket, listens: false, mac: macOf(2) },
-      seed: seedFor(join, extrasOf(port, 2, 1)),
-    });
-    context.undo.use(node.console);
-    await up.controlPlane.setNodeForward(addressOf(2), node.running.kubeletPort);
-    return node;
-  };
-  const cluster = { kubectl: up.kubectl, nodeName: SECOND };
+  const node = await powerOn(machine, {
+    ...boot,
+    segment: { socket, listens: false, mac: macOf(2) },
+    seed: seedFor(join, extrasOf(port, 2, 1)),
+  });
+  context.undo.use(node.console);
+  await up.controlPlane.setNodeForward(addressOf(2), node.running.kubeletPort);
   const { progress, signal } = context;
-  await bootTwice(
-    start,
-    (node) =>
-      followBoot(node, cluster, {
-        progress: watching(progress, 'boot the second node', node),
-        signal,
-      }),
-    (line) => progress.info(line),
+  await followBoot(
+    node,
+    { kubectl: up.kubectl, nodeName: SECOND },
+    { progress: watching(progress, 'boot the second node', node), signal },
   );
 }
 

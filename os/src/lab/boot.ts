@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -8,9 +9,11 @@ import type { Kubectl } from './kubectl.ts';
 import { freshLogs } from './node.ts';
 import { MILESTONES, type Phase, phasesOf } from './phases.ts';
 import type { Accelerator } from './qemu/accelerator.ts';
-import type { MachineSpec } from './qemu/arguments.ts';
+import { MACHINE_FILES, type MachineSpec } from './qemu/arguments.ts';
 import { Console } from './qemu/console.ts';
+import { type Ask, resetWhenStuck } from './qemu/lost-interrupt.ts';
 import type { Machine, RunningMachine } from './qemu/machine.ts';
+import { qmp } from './qemu/qmp.ts';
 import type { Seed } from './qemu/seed.ts';
 
 /** Emulation on a busy workstation is slow, so the deadlines only end a boot that hangs. */
@@ -53,6 +56,8 @@ export interface BootedNode {
   readonly machine: Machine;
   readonly running: RunningMachine;
   readonly console: Console;
+  /** Why QEMU's machine was reset, once for each time. */
+  readonly resets: readonly string[];
 }
 
 /**
@@ -68,6 +73,15 @@ const wordsFor = ({ accelerator }: BootOptions): string[] => [
   ...(accelerator === 'tcg' ? EMULATED : []),
 ];
 
+/** Resets an emulated machine that lost an interrupt, and keeps the reason, in QEMU's log too. */
+function watch({ machine, console, resets }: BootedNode & { readonly resets: string[] }): void {
+  const ask: Ask = (command, args) => qmp(machine.dir, MACHINE_FILES.qmp, command, args);
+  resetWhenStuck(ask, console.closed, (line) => {
+    resets.push(line);
+    appendFileSync(machine.file('log'), `${line}\n`);
+  });
+}
+
 /**
  * Powers the machine on. The host programs log to the second serial port where QEMU's machine has one, so that the
  * console keeps to events.
@@ -80,7 +94,9 @@ export async function powerOn(machine: Machine, options: BootOptions): Promise<B
     kubeletPort: await freePort(),
     commandLine: words,
   });
-  return { machine, running, console: new Console(machine.file('console')) };
+  const node = { machine, running, console: new Console(machine.file('console')), resets: [] };
+  if (machine.arch === 'amd64' && options.accelerator === 'tcg') watch(node);
+  return node;
 }
 
 async function stillRunning(node: BootedNode): Promise<void> {
@@ -124,6 +140,7 @@ export async function followBoot(
   return progress.task('boot the node', async (note) => {
     note('firmware');
     await console.expect('the kernel', MILESTONES.kernel.reachedBy, BOOT_DEADLINE_MS);
+    for (const line of node.resets) progress.info(line);
     for (const { name, reachedBy } of [MILESTONES.runtime, MILESTONES.firstPod, MILESTONES.lease]) {
       note(name);
       await console.expect(name, reachedBy, BOOT_DEADLINE_MS);

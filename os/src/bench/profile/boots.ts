@@ -72,7 +72,7 @@ async function recordBoot(
 ): Promise<void> {
   const nodeName = `${NAME}-${boot}`;
   await machine.create(image);
-  const { console, running } = await powerOn(machine, {
+  const node = await powerOn(machine, {
     accelerator,
     memoryMiB: MEMORY_MIB,
     cpus: 2,
@@ -85,6 +85,7 @@ async function recordBoot(
       nodeName,
     }),
   });
+  const { console, running } = node;
   using _ = console;
   const show = async (moment: Parameters<typeof saw>[1]): Promise<void> => {
     const memory = await machine.saveMemory(MEMORY_MIB);
@@ -97,7 +98,7 @@ async function recordBoot(
     await show('first pod');
     note('joining the cluster');
     await plane.setNodeForward(NODE_ADDRESS, running.kubeletPort);
-    await waitReady({ machine, running, console }, kubectl, nodeName, signal);
+    await waitReady(node, kubectl, nodeName, signal);
     await console.expect('the clock', MILESTONES.clock.reachedBy, STEP_MS);
     note('daily work');
     await doDailyWork(kubectl, nodeName);

@@ -37,6 +37,11 @@ export class Console implements Disposable {
     this.#stop.abort();
   }
 
+  /** Aborts when the console is no longer followed. */
+  get closed(): AbortSignal {
+    return this.#stop.signal;
+  }
+
   async #follow(): Promise<void> {
     for await (const line of tailFile(this.file, this.#stop.signal)) {
       const said = line.trim();

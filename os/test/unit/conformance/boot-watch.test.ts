@@ -1,7 +1,6 @@
-import { KiosError } from '@kios/errors';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { bootTwice, noteOf, silenceOf, watching } from '../../../src/conformance/boot-watch.ts';
+import { noteOf, silenceOf, watching } from '../../../src/conformance/boot-watch.ts';
 import type { Progress } from '../../../src/workstation/progress.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -42,59 +41,4 @@ it('shows the last step, and goes on to say that the node is silent while nothin
   const { length } = seen;
   await vi.advanceTimersByTimeAsync(60_000);
   expect(seen).toHaveLength(length);
-});
-
-const late = new KiosError(
-  'KIOS_NODE_TIMEOUT',
-  'see the kernel within 300 s; its last line: BdsDxe',
-);
-
-/** Nodes that count how often they were stopped. */
-function bootable(...seen: number[]) {
-  const base = speaker(0, ...seen);
-  const console = { ...base.console, [Symbol.dispose]: () => {} };
-  const node = { ...base, console, stops: 0, machine: { dir: '/nowhere', stop: async () => {} } };
-  node.machine.stop = async () => {
-    node.stops += 1;
-  };
-  return node;
-}
-
-/** Boots nodes of which each fails as told. */
-async function boot(failures: readonly (Error | undefined)[], ...seen: number[]) {
-  const started: ReturnType<typeof bootable>[] = [];
-  const lines: string[] = [];
-  const end = bootTwice(
-    async () => {
-      const node = bootable(...seen);
-      started.push(node);
-      return node;
-    },
-    async () => {
-      const failure = failures[started.length - 1];
-      if (failure !== undefined) throw failure;
-    },
-    (line) => lines.push(line),
-  );
-  const error = await end.catch((cause: unknown) => cause);
-  return { error, stops: started.map(({ stops }) => stops), lines };
-}
-
-it('starts a node that never said anything once more, and says what was seen of it', async () => {
-  const { error, stops, lines } = await boot([late, undefined]);
-  expect(error).toBeUndefined();
-  expect(stops).toEqual([1, 0]);
-  expect(lines.join()).toMatch(/last line: BdsDxe; processors: /);
-});
-
-it('gives up when it stays silent a second time', async () => {
-  const { error, stops } = await boot([late, late]);
-  expect(error).toBe(late);
-  expect(stops).toEqual([1, 0]);
-});
-
-it('does not start a node again that was heard, or that ended', async () => {
-  const ended = new KiosError('KIOS_NODE_FATAL', 'boot the node: QEMU ended');
-  expect(await boot([late], 5)).toMatchObject({ error: late, stops: [0] });
-  expect(await boot([ended])).toMatchObject({ error: ended, stops: [0] });
 });

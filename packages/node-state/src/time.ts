@@ -13,6 +13,11 @@ export const TimeState = v.object({
   offset: v.optional(v.number()),
   /** The kernel's bound on the error, in seconds. */
   maxError: v.optional(v.number()),
+  /**
+   * What the time servers do while the clock is not synced: nobody asks them yet, none replies, or some reply and none
+   * is followed.
+   */
+  servers: v.optional(v.picklist(['unasked', 'silent', 'replying'])),
   /** The wall time at which `synced` took its present value. */
   since: v.string(),
   /** Counts the steps of more than 15 minutes in this boot. Who keeps wall times reads them again when it changes. */

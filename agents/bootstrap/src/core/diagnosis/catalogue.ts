@@ -207,6 +207,13 @@ export const CATALOGUE = {
     // chronyd takes half a minute where a board is slow.
     afterSeconds: 30,
   },
+  KIOS_FAULT_CLOCK_UNTRUSTED: {
+    condition: 'KiosClock',
+    reason: 'NoTrustedTimeSource',
+    remedy: 'Name servers in time.yaml that agree, and that follow a clock themselves.',
+    // chronyd wants several samples of each, and a majority.
+    afterSeconds: 90,
+  },
   KIOS_FAULT_DISK_FULL: {
     condition: 'KiosStorage',
     reason: 'DiskFull',

@@ -10,8 +10,13 @@ export const clockFault: Rule = ({ clock }) => {
       'trust the clock: it is before the build of the image or the newest saved time, or decades after it';
     return { code: 'KIOS_FAULT_CLOCK_WRONG', cause };
   }
-  return clock.synced
-    ? undefined
+  // Where nobody asks yet, chronyd's container says why.
+  if (clock.synced || clock.servers === 'unasked') return undefined;
+  return clock.servers === 'replying'
+    ? {
+        code: 'KIOS_FAULT_CLOCK_UNTRUSTED',
+        cause: 'set the clock: time servers reply, and none is followed',
+      }
     : { code: 'KIOS_FAULT_CLOCK_UNSYNCED', cause: 'set the clock: no time server replies' };
 };
 

@@ -1,3 +1,5 @@
+import type { TimeState } from '@kios/node-state';
+
 /** A network card of the machine. */
 export interface Card {
   readonly name: string;
@@ -104,7 +106,7 @@ export interface Signs {
     | { readonly earlyEnds: number; readonly dropInsIgnored: boolean; readonly why?: string }
     | undefined;
   readonly isRuntimeSilent: boolean;
-  readonly clock: { readonly sane: boolean; readonly synced: boolean } | undefined;
+  readonly clock: Pick<TimeState, 'sane' | 'synced' | 'servers'> | undefined;
   readonly disk: Disk | undefined;
   /** Whether a data partition is there and cannot be used. */
   readonly isDataFailed: boolean;

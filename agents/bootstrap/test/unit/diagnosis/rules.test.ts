@@ -137,6 +137,18 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     'KIOS_FAULT_CLOCK_UNSYNCED',
     /no time server/,
   ],
+  [
+    'a clock whose sources are silent',
+    { clock: { sane: true, synced: false, servers: 'silent' } },
+    'KIOS_FAULT_CLOCK_UNSYNCED',
+    /no time server/,
+  ],
+  [
+    'a clock whose sources disagree',
+    { clock: { sane: true, synced: false, servers: 'replying' } },
+    'KIOS_FAULT_CLOCK_UNTRUSTED',
+    /none is followed/,
+  ],
   ['a wrong clock', { clock: { sane: false, synced: true } }, 'KIOS_FAULT_CLOCK_WRONG', /decades/],
   ['a full disk', disk({ free: 0.02 }), 'KIOS_FAULT_DISK_FULL', /2 % of its space/],
   ['no inodes', disk({ freeInodes: 0 }), 'KIOS_FAULT_DISK_FULL', /0 % of its inodes/],
@@ -300,6 +312,11 @@ describe('the rules', () => {
     expect(found({ ...damaged, protectedDisks: ['nvme0n1'] })).toMatchObject([
       { code: 'KIOS_FAULT_READ_ONLY' },
     ]);
+  });
+
+  it('leave a clock whose sources nobody asks yet to the pod that does', () => {
+    const clock = { sane: true, synced: false, servers: 'unasked' } as const;
+    expect(findFaults({ ...HEALTHY, clock })).toEqual([]);
   });
 
   it('tell no fault without one of its signs, whatever others there are', () => {

@@ -1,11 +1,8 @@
 import { isSynced, type Reading } from '@kios/clock';
 import { isSane, type TimeState } from '@kios/node-state';
 
-export interface Source {
-  readonly source: string | undefined;
-  readonly stratum: number;
-  readonly offset: number;
-}
+/** What chronyd says: the source that it follows while the clock is synced, and what its servers do while it is not. */
+export type SourceState = Pick<TimeState, 'source' | 'stratum' | 'offset' | 'servers'>;
 
 export type ClockEvent =
   | { readonly ev: 'clock.sane' }
@@ -28,7 +25,7 @@ export interface Clock {
 export interface Circumstances {
   /** The time, in milliseconds, before which the clock is certainly wrong. */
   readonly floor: number;
-  readonly source: Source | undefined;
+  readonly sources: SourceState;
   /** The epoch that an earlier run published in this boot. */
   readonly epoch: number;
 }
@@ -37,7 +34,7 @@ export interface Circumstances {
 export function nextClock(
   before: Clock | undefined,
   reading: Reading,
-  { floor, source, epoch }: Circumstances,
+  { floor, sources, epoch }: Circumstances,
 ): { readonly clock: Clock; readonly events: readonly ClockEvent[] } {
   const synced = isSynced(reading);
   const by = before === undefined ? 0 : stepBetween(before.reading, reading);
@@ -45,7 +42,8 @@ export function nextClock(
     v: 1,
     sane: isSane(reading.now, floor),
     synced,
-    ...(synced ? { ...source, maxError: reading.maxErrorSeconds } : {}),
+    ...sources,
+    ...(synced ? { maxError: reading.maxErrorSeconds } : {}),
     since:
       before?.state.synced === synced ? before.state.since : new Date(reading.now).toISOString(),
     epoch: (before?.state.epoch ?? epoch) + (Math.abs(by) > EPOCH_MS ? 1 : 0),
@@ -75,6 +73,7 @@ export function isNews(before: TimeState | undefined, after: TimeState): boolean
     before.synced !== after.synced ||
     before.source !== after.source ||
     before.stratum !== after.stratum ||
+    before.servers !== after.servers ||
     before.epoch !== after.epoch
   );
 }

@@ -1,7 +1,13 @@
 import type { AgentContext } from '@kios/agent';
-import { ClockWatch, lookPause, readClock } from '@kios/clock';
+import { ClockWatch, isSynced, lookPause, readClock } from '@kios/clock';
 
-import { type Clock, type ClockEvent, nextClock, type Source } from '../../core/clock/clock.ts';
+import type { Tracking } from '../../core/chronyd/candm.ts';
+import {
+  type SourceState,
+  type Clock,
+  type ClockEvent,
+  nextClock,
+} from '../../core/clock/clock.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
 import { type PublishArgs, PublishClock, readEpoch } from './publish-clock.ts';
 import type { SavedTime } from './saved-time.ts';
@@ -40,8 +46,8 @@ export async function watchClock(parts: WatchParts, { log, signal }: AgentContex
   try {
     for (;;) {
       const reading = readClock();
-      const source = reading.synchronised ? await trackedSource(chronyd, signal) : undefined;
-      const next = nextClock(clock, reading, { floor: saved.floor, source, epoch });
+      const sources = await lookAtSources(chronyd, isSynced(reading), signal);
+      const next = nextClock(clock, reading, { floor: saved.floor, sources, epoch });
       clock = next.clock;
       report(next.events, log);
       await publisher.publish(clock.state);
@@ -55,8 +61,22 @@ export async function watchClock(parts: WatchParts, { log, signal }: AgentContex
 }
 
 /**
- * Returns the source chronyd follows; undefined while chronyd is down, when the kernel alone keeps the clock steady.
+ * Asks chronyd for the source that a synced clock follows, or for what the servers do. While chronyd is down the kernel
+ * alone keeps a clock steady.
  */
-async function trackedSource(chronyd: Chronyd, signal: AbortSignal): Promise<Source | undefined> {
-  return chronyd.tracking(signal).catch(() => undefined);
+export async function lookAtSources(
+  chronyd: Chronyd,
+  synced: boolean,
+  signal: AbortSignal,
+): Promise<SourceState> {
+  if (synced) return trackedSource(await chronyd.tracking(signal).catch(() => undefined));
+  const measured = await chronyd.measurements(signal).catch(() => undefined);
+  if (measured === undefined) return { servers: 'unasked' };
+  return { servers: measured.some(({ isReachable }) => isReachable) ? 'replying' : 'silent' };
 }
+
+const trackedSource = (tracking: Tracking | undefined): SourceState => {
+  if (tracking?.source === undefined) return {};
+  const { source, stratum, offset } = tracking;
+  return { source, stratum, offset };
+};

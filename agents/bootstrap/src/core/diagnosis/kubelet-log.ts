@@ -49,7 +49,7 @@ export class KubeletLog {
   pods(up: number): readonly PodSign[] {
     return [...this.#pods.values()]
       .filter(({ at }) => isAlive(at, up, POD_SECONDS))
-      .map(({ pod, trouble, why }) => ({ pod, trouble, why }));
+      .map(({ at: _, ...sign }) => sign);
   }
 
   lacksNetwork(up: number): boolean {

@@ -178,6 +178,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     'KIOS_FAULT_UPDATE',
     /system 3: kubelet ended, and kiOS 0\.1\.0 runs again/,
   ],
+  [
+    'an image for which the disk has no room',
+    pod('no room'),
+    'KIOS_FAULT_DISK_FULL',
+    /dhcp-n: because/,
+  ],
   ['a missing image', pod('image missing'), 'KIOS_FAULT_IMAGE_MISSING', /dhcp-n: because/],
   ['a corrupt image', pod('image corrupt'), 'KIOS_FAULT_IMAGE_CORRUPT', /because/],
   ['no credentials', pod('image refused'), 'KIOS_FAULT_IMAGE_DENIED', /because/],

@@ -130,6 +130,13 @@ describe('what is wrong', () => {
     expect(findings({ ...facts, host: { ...HOST, faults: { faults: [fault] } } })).toHaveLength(1);
   });
 
+  it('is not that a node has no disk', () => {
+    const inRam = condition('StateInMemory', 'True', 'All state is in memory.', 'NoDataPartition');
+    expect(findings(withConditions(inRam))).toEqual([]);
+    const failed = condition('StateInMemory', 'True', 'It is damaged.', 'DataPartitionFailed');
+    expect(findings(withConditions(failed))).toHaveLength(1);
+  });
+
   it('is not that a pod starts', () => {
     const created = pod('Running', { waiting: { reason: 'ContainerCreating' } });
     expect(findings({ ...WELL, pods: [created] })).toEqual([]);

@@ -130,7 +130,7 @@ export async function examine(context: CommandContext, options: DoctorOptions): 
   const cluster = await openCluster({
     kubeconfig,
     context: options.context,
-    deadlineMs: timeout * 1000,
+    deadlineMs: Math.ceil(timeout * 1000),
     signal: context.signal,
   });
   const bundle = await Bundle.open(path.resolve(output ?? `${name}.tar.gz`));

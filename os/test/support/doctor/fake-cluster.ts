@@ -44,7 +44,7 @@ const listing = (...names: readonly string[]): string =>
 const LOG = `${SECRET_LINES.join('\n')}\nthe last line\n`;
 
 /** Replies of a cluster with a node that is well, by path without a query. Each has a secret where one may be. */
-export function replies(now: Date): Map<string, unknown> {
+export function replies(): Map<string, unknown> {
   const text = JSON.stringify(SECRET_LINES);
   return new Map<string, unknown>([
     ['/version', { gitVersion: 'v1.36.3' }],
@@ -64,7 +64,8 @@ export function replies(now: Date): Map<string, unknown> {
     ],
     [
       `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE}`,
-      { spec: { renewTime: now.toISOString() } },
+      // As old as its reply, however long the command takes to start.
+      { spec: { get renewTime() { return new Date().toISOString(); } } }, // prettier-ignore
     ],
     ['/api/v1/events', { items: [{ type: 'Warning', reason: 'X', message: text, involvedObject: { kind: 'Node', name: NODE } }] }], // prettier-ignore
     ['/api/v1/namespaces/kube-system/events', { items: null }],

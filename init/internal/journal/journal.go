@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,13 +70,9 @@ type shown struct {
 	sources []*source
 }
 
-// boots returns those that the query asks for, the oldest first.
-func (n node) boots(q query) ([]shown, error) {
-	kept, err := hostlogs.List(filepath.Join(n.dir, hostlogs.Boots))
-	if err != nil {
-		return nil, err
-	}
-	var all []shown
+// boots returns those that the query asks for, the oldest first, and why earlier ones are not among them.
+func (n node) boots(q query) (all []shown, lost, err error) {
+	kept, lost := hostlogs.List(filepath.Join(n.dir, hostlogs.Boots))
 	for _, boot := range kept {
 		if boot.BootID == n.bootID {
 			continue // it is in RAM too
@@ -84,27 +81,32 @@ func (n node) boots(q query) ([]shown, error) {
 		all = append(all, shown{dir: boot.Path, record: boot.Record, zero: zero})
 	}
 	all = append(all, shown{dir: n.dir, record: hostlogs.Record{BootID: n.bootID}, current: true, zero: n.zero})
-	if q.boot == every {
-		return all, nil
-	}
 	at := len(all) - 1 + q.boot
-	if at < 0 {
-		return nil, fmt.Errorf("the node keeps no boot %d; the oldest is %d", q.boot, 1-len(all))
+	switch {
+	case q.boot == every:
+		return all, lost, nil
+	case q.boot < 0 && lost != nil:
+		return nil, nil, lost
+	case at < 0:
+		return nil, nil, fmt.Errorf("the node keeps no boot %d; the oldest is %d", q.boot, 1-len(all))
 	}
-	return all[at : at+1], nil
+	return all[at : at+1], nil, nil
 }
 
-// show writes the entries of a query. It reads them twice if only the last are wanted, so that it never holds them.
+// show writes the entries of a query. It reads them twice if only the last are wanted, so that it never holds them. A
+// disk that fails does not hide the logs that are in RAM.
 func (n node) show(q query, to io.Writer) error {
-	boots, err := n.boots(q)
+	boots, lost, err := n.boots(q)
 	if err != nil {
 		return err
 	}
 	for i := range boots {
-		if err := boots[i].open(q.units); err != nil {
+		defer boots[i].close()
+		err := boots[i].open(q.units)
+		if err != nil && (boots[i].current || len(boots) == 1) {
 			return err
 		}
-		defer boots[i].close()
+		lost = errors.Join(lost, err)
 	}
 	skip := 0
 	if q.lines >= 0 {
@@ -112,6 +114,9 @@ func (n node) show(q query, to io.Writer) error {
 		skip -= min(skip, q.lines)
 	}
 	p := printer{to: bufio.NewWriter(to), node: n.name}
+	if lost != nil {
+		fmt.Fprintf(p.to, "-- Logs of earlier boots cannot be read: %s --\n", printable(strings.ReplaceAll(lost.Error(), "\n", "; ")))
+	}
 	each(boots, q, func(b shown, e entry, at time.Time) {
 		if skip > 0 {
 			skip--
@@ -127,17 +132,18 @@ func (n node) show(q query, to io.Writer) error {
 
 // open opens the logs among these units; any other has no lines.
 func (b *shown) open(units []string) error {
+	var failed []error
 	for _, name := range hostlogs.Names {
 		if len(units) > 0 && !slices.Contains(units, name) {
 			continue
 		}
-		s, err := openSource(b.dir, name)
-		if err != nil {
-			return err
+		if s, err := openSource(b.dir, name); err != nil {
+			failed = append(failed, err)
+		} else {
+			b.sources = append(b.sources, s)
 		}
-		b.sources = append(b.sources, s)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func (b *shown) close() {

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -203,6 +204,36 @@ func TestWhatAPodPutInThePlaceOfALogHoldsNobodyUp(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("it waits")
+	}
+}
+
+// A disk that fails must not hide what is in RAM.
+func TestABootThatCannotBeReadHidesNoOther(t *testing.T) {
+	args := []string{"--unit=kubelet"}
+	later := []string{"-- Boot 3333 --", earlyLine, failedLine}
+	n := newNode(t)
+	log := filepath.Join(n.dir, "boots/000001/kubelet.log")
+	if err := errors.Join(os.Remove(log), unix.Mkfifo(log, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	got := n.lines(t, args...)
+	if !strings.HasPrefix(got[0], "-- Logs of earlier boots cannot be read: ") || !slices.Equal(got[1:], append([]string{beforeLine}, later...)) {
+		t.Errorf("%q", got)
+	}
+	if got := n.lines(t, append(args, "--boot", "0")...); !slices.Equal(got, later[1:]) {
+		t.Errorf("%q", got)
+	}
+	boots := filepath.Join(n.dir, "boots")
+	if err := errors.Join(os.RemoveAll(boots), os.WriteFile(boots, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	got = n.lines(t, args...)
+	if !strings.HasPrefix(got[0], "-- Logs of earlier boots cannot be read: ") || !slices.Equal(got[1:], later[1:]) {
+		t.Errorf("%q", got)
+	}
+	var out, errOut bytes.Buffer
+	if code := n.command(append(slices.Clone(fixed), "--boot", "-1"), &out, &errOut); code != exitUsage {
+		t.Errorf("%d %s", code, out.String())
 	}
 }
 

@@ -20,6 +20,10 @@ import (
 const (
 	diskPatience   = 10 * time.Second
 	remotePatience = 3 * time.Second
+	// lessPatience is what is left for each try once a disk has not replied.
+	lessPatience = 2 * time.Second
+	// UnmountLimit is the time that unmounting has as a whole.
+	UnmountLimit = 30 * time.Second
 )
 
 var errStuck = errors.New("it does not end")
@@ -83,15 +87,23 @@ func remountReadOnly(target string) error {
 func unmountAll(mounted []Mounted, unmount func(target string, flags int) error, seal func(target string) error) error {
 	var failed []error
 	detachRemote(mounted, unmount)
+	patience := diskPatience
+	try := func(do func() error) error {
+		err := within(patience, do)
+		if errors.Is(err, errStuck) { // its network may have others, and the last mount is the node's state
+			patience = lessPatience
+		}
+		return err
+	}
 	for _, m := range mounted {
 		if m.remote() {
 			continue
 		}
-		err := within(diskPatience, func() error { return unmount(m.Target, 0) })
+		err := try(func() error { return unmount(m.Target, 0) })
 		if err == nil || errors.Is(err, unix.EINVAL) {
 			continue // EINVAL: unmounted together with another
 		}
-		if err = within(diskPatience, func() error { return seal(m.Target) }); err == nil || m.FS == "overlay" {
+		if err = try(func() error { return seal(m.Target) }); err == nil || m.FS == "overlay" {
 			unmount(m.Target, unix.MNT_DETACH)
 			continue
 		}

@@ -29,6 +29,7 @@ var table = []Mounted{
 type kernel struct {
 	mu          sync.Mutex
 	busy, stuck map[string]bool
+	lost        map[string]bool   // what is stuck when it is sealed, too
 	slow        map[string]string // what takes a second, and in what it is mounted
 	did         []string
 }
@@ -57,6 +58,9 @@ func (k *kernel) unmount(target string, flags int) error {
 }
 
 func (k *kernel) seal(target string) error {
+	if k.lost[target] {
+		time.Sleep(time.Hour)
+	}
 	k.note("seal %s", target)
 	return nil
 }
@@ -78,6 +82,30 @@ func TestAServerThatDoesNotReplyHoldsUpNoDisk(t *testing.T) {
 		k.mu.Lock()
 		if !reflect.DeepEqual(k.did, want) {
 			t.Errorf("%s", strings.Join(k.did, "\n"))
+		}
+		k.mu.Unlock()
+		time.Sleep(2 * time.Hour) // the stuck ones end
+	})
+}
+
+// A storage network that is gone takes the disks of all volumes at once.
+func TestManyDisksThatDoNotReplyLeaveTimeForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &kernel{stuck: map[string]bool{}, lost: map[string]bool{}}
+		var many []Mounted
+		for i := range 5 {
+			target := fmt.Sprint("/mnt/", i)
+			k.stuck[target], k.lost[target] = true, true
+			many = append(many, Mounted{target, "ext4", fmt.Sprint("/dev/sd", i), fmt.Sprint("8:", i)})
+		}
+		start := time.Now()
+		unmountAll(append(many, table[4]), k.unmount, k.seal)
+		if took := time.Since(start); took >= UnmountLimit {
+			t.Errorf("took %v", took)
+		}
+		k.mu.Lock()
+		if !slices.Contains(k.did, "unmount "+data+" 0") {
+			t.Errorf("%q", k.did)
 		}
 		k.mu.Unlock()
 		time.Sleep(2 * time.Hour) // the stuck ones end

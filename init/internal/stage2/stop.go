@@ -59,7 +59,7 @@ func (h *host) stop(action shutdown.Action, pods login1.Outcome) {
 		{Name: "logs", Deadline: 5 * second, Do: func() error { return h.log.Settle(action.String()) }},
 		{Name: "record", Deadline: 2 * second, Do: h.recordEnd},
 		{Name: "sync", Deadline: 10 * second, Do: shutdown.Sync},
-		{Name: "unmount", Deadline: 30 * second, Do: shutdown.Unmount},
+		{Name: "unmount", Deadline: shutdown.UnmountLimit, Do: shutdown.Unmount},
 	}
 	h.beginStop(action, shutdown.Longest(steps))
 	shutdown.Run(steps, h.log)

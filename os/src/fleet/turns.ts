@@ -65,8 +65,35 @@ async function withdraw(cluster: Cluster, name: string, order: Order): Promise<v
   }
 }
 
-/** Places the requests: all of them, or none. `lasting` is the same cluster, also when the command is interrupted. */
+/** Takes back what no agent has begun on any of these nodes, and names those where that failed. */
+async function withdrawAll(
+  cluster: Cluster,
+  names: readonly string[],
+  order: Order,
+): Promise<void> {
+  const left: string[] = [];
+  let cause: unknown;
+  const tries = names.map((name) =>
+    withdraw(cluster, name, order).catch((error: unknown) => {
+      left.push(name);
+      cause = error;
+    }),
+  );
+  await Promise.all(tries);
+  if (left.length === 0) return;
+  throw new KiosError('KIOS_FLEET_API', `take back what was asked of ${left.join(', ')}`, {
+    cause,
+    exitCode: EXIT.unavailable,
+    remedy: `Take it back: kubectl annotate node ${left.join(' ')} ${REQUESTS[order.action]}-.`,
+  });
+}
+
+/**
+ * Places the requests: all of them, or none. `lasting` is the same cluster, also when the command is interrupted: the
+ * process then waits for nothing but what `undo` has.
+ */
 async function place(
+  { undo }: CommandContext,
   cluster: Cluster,
   lasting: Cluster,
   nodes: readonly string[],
@@ -77,17 +104,14 @@ async function place(
     requireIdle(node);
     return order.text;
   };
-  const tried: string[] = [];
-  try {
-    for (const name of nodes) {
-      // Before the call: when its answer is lost, the request may be there all the same.
-      tried.push(name);
-      await change(cluster, name, valueOf, order.action);
-    }
-  } catch (error) {
-    await Promise.allSettled(tried.map((name) => withdraw(lasting, name, order)));
-    throw error;
+  let tried: string[] = [];
+  undo.defer(() => withdrawAll(lasting, tried, order));
+  for (const name of nodes) {
+    // Before the call: when its answer is lost, the request may be there all the same.
+    tried.push(name);
+    await change(cluster, name, valueOf, order.action);
   }
+  tried = [];
 }
 
 /** Reads a node; undefined when the cluster has it no longer. */
@@ -213,7 +237,7 @@ export async function takeTurns(context: CommandContext, options: TurnOptions): 
   const cluster = await open(signal);
   await requireAgents(cluster);
   const order = orderOf(options);
-  await place(cluster, await open(new AbortController().signal), nodes, order);
+  await place(context, cluster, await open(new AbortController().signal), nodes, order);
   if (!options.wait) return nodes.forEach((name) => print(`${name}  is asked`));
   undo.defer(() => {
     if (signal.aborted)

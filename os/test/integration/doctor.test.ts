@@ -48,7 +48,7 @@ const create = (object: unknown): Promise<string> =>
 /** Replies as a kubelet does, to the API server alone. */
 async function startKubelet(clusterCa: string): Promise<{ server: Server; port: number }> {
   const own = await issueAuthority('kubelet');
-  const known = replies(new Date());
+  const known = replies();
   const trust = { ca: clusterCa, requestCert: true, rejectUnauthorized: true };
   const server = createServer(
     { cert: own.certificate, key: own.key, ...trust },

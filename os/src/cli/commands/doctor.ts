@@ -13,6 +13,8 @@ interface DoctorArgs {
 
 /** What the command ends with when something is wrong with the node, as diff(1) does for a difference. */
 const WRONG = 1;
+/** Timers hold no more than some days. */
+const LONGEST = 86_400;
 
 export const doctorCommand = (context: CommandContext): CommandModule<unknown, DoctorArgs> => ({
   command: 'doctor <kubeconfig> <node>',
@@ -52,8 +54,8 @@ export const doctorCommand = (context: CommandContext): CommandModule<unknown, D
         'It ends with 0 when nothing is known to be wrong, and with 1 otherwise. It only reads, by the Kubernetes API, and leaves out secrets (docs/inspect.md).',
       ),
   handler: async ({ timeout, kubeconfig, node, context: chosen, output }) => {
-    if (!(timeout > 0))
-      throw usageError(`wait ${timeout} s for a reply`, 'Give a number of seconds above 0.');
+    if (!(timeout > 0 && timeout <= LONGEST))
+      throw usageError(`wait ${timeout} s for a reply`, 'Give a number of seconds above 0, at most a day.'); // prettier-ignore
     const { examine } = await import('../../fleet/doctor/doctor.ts');
     const { wrong } = await examine(context, {
       kubeconfig,

@@ -38,7 +38,8 @@ export interface Diagnosis {
 
 /** RFC 1123 subdomain, as the names of nodes are. */
 const NODE = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
-const LATEST_BOOTS = 2;
+/** A node keeps three boots and the last that did not end in order, beside the copy of this one. */
+const KEPT_BOOTS = 5;
 const NOT_REACHED = 'the API server did not reach kubelet';
 
 function checkNode(node: string): void {
@@ -76,7 +77,7 @@ async function gatherHost(
   const now = await list('');
   const before = now.hasBoots ? await list('boots/') : undefined;
   const files = [...now.files];
-  for (const boot of before?.boots.slice(-LATEST_BOOTS) ?? [])
+  for (const boot of before?.boots.slice(-KEPT_BOOTS) ?? [])
     files.push(...(await list(`boots/${boot}`)).files);
   await gatherer.all(files.map((name) => hostPart(node, name)), note); // prettier-ignore
 }
@@ -129,7 +130,7 @@ export async function examine(context: CommandContext, options: DoctorOptions): 
   const cluster = await openCluster({
     kubeconfig,
     context: options.context,
-    deadlineMs: timeout * 1000,
+    deadlineMs: Math.ceil(timeout * 1000),
     signal: context.signal,
   });
   const bundle = await Bundle.open(path.resolve(output ?? `${name}.tar.gz`));

@@ -18,8 +18,14 @@ const MOST_EVENTS = 10;
 const isGood = (type: string): boolean =>
   type === 'Ready' || type === 'ClockSynchronized' || type.startsWith('Kios');
 
-const isBad = ({ type, status }: Condition): boolean =>
-  status === 'Unknown' || status === (isGood(type) ? 'False' : 'True');
+/** A node without a disk is meant to be one. */
+const isMeant = ({ type, reason }: Condition): boolean =>
+  type === 'StateInMemory' && reason === 'NoDataPartition';
+
+const isBad = (condition: Condition): boolean => {
+  const { type, status } = condition;
+  return status === 'Unknown' || (status === (isGood(type) ? 'False' : 'True') && !isMeant(condition)); // prettier-ignore
+};
 
 const sentence = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().replace(/\.*$/, '.');
 

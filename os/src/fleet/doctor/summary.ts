@@ -1,3 +1,4 @@
+import { plain } from '../../workstation/terminal/plain.ts';
 import type { Facts } from './facts.ts';
 import { findings, identity, notes } from './findings.ts';
 import type { Gathered } from './gather.ts';
@@ -24,7 +25,7 @@ export interface Summary {
 
 /** Says what is wrong first, then what may explain it, what the node is, and what the bundle lacks. */
 export function summarise(facts: Facts, gathered: readonly Gathered[]): Summary {
-  const wrong = findings(facts);
+  const wrong = findings(facts).map(plain);
   const head =
     wrong.length === 0
       ? [`Nothing is known to be wrong with ${facts.name}.`]
@@ -36,6 +37,6 @@ export function summarise(facts: Facts, gathered: readonly Gathered[]): Summary 
       ...section('It may explain this:', notes(facts)),
       ...section('The node:', identity(facts)),
       ...section('Not in the bundle:', missing(gathered)),
-    ],
+    ].map(plain),
   };
 }

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 import type { Progress } from '../progress.ts';
 import { formatDuration } from './duration.ts';
+import { plain } from './plain.ts';
 
 /** The output that shows progress, such as a WriteStream of node:tty. */
 export interface Screen {
@@ -52,7 +53,7 @@ class LiveProgress implements Progress {
   }
 
   info(line: string): void {
-    this.#screen.write(`${CLEAR_LINE}${line}\n`);
+    this.#screen.write(`${CLEAR_LINE}${plain(line)}\n`);
     this.#draw();
   }
 
@@ -108,7 +109,7 @@ class PlainProgress implements Progress {
   }
 
   info(line: string): void {
-    this.#screen.write(`${line}\n`);
+    this.#screen.write(`${plain(line)}\n`);
   }
 }
 

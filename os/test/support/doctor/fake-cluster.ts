@@ -44,7 +44,7 @@ const listing = (...names: readonly string[]): string =>
 const LOG = `${SECRET_LINES.join('\n')}\nthe last line\n`;
 
 /** Replies of a cluster with a node that is well, by path without a query. Each has a secret where one may be. */
-export function replies(now: Date): Map<string, unknown> {
+export function replies(): Map<string, unknown> {
   const text = JSON.stringify(SECRET_LINES);
   return new Map<string, unknown>([
     ['/version', { gitVersion: 'v1.36.3' }],
@@ -64,7 +64,8 @@ export function replies(now: Date): Map<string, unknown> {
     ],
     [
       `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${NODE}`,
-      { spec: { renewTime: now.toISOString() } },
+      // As old as its reply, however long the command takes to start.
+      { spec: { get renewTime() { return new Date().toISOString(); } } }, // prettier-ignore
     ],
     ['/api/v1/events', { items: [{ type: 'Warning', reason: 'X', message: text, involvedObject: { kind: 'Node', name: NODE } }] }], // prettier-ignore
     ['/api/v1/namespaces/kube-system/events', { items: null }],
@@ -84,12 +85,18 @@ export function replies(now: Date): Map<string, unknown> {
     [`${PROXY}/metrics`, `kubelet_node_name{node="${NODE}"} 1\n`],
     [`${PROXY}/metrics/resource`, 'node_cpu_usage_seconds_total 1\n'],
     [`${PROXY}/logs/kios/`, listing('boots/', 'init.log', 'kubelet.log', 'state.json')],
-    [`${PROXY}/logs/kios/boots/`, listing('000001/', '000002/', '000003/')],
-    [`${PROXY}/logs/kios/boots/000002/`, listing('boot.json')],
-    [`${PROXY}/logs/kios/boots/000003/`, listing('init.log', 'boot.json')],
-    [`${PROXY}/logs/kios/boots/000002/boot.json`, { v: 1 }],
-    [`${PROXY}/logs/kios/boots/000003/boot.json`, { v: 1, end: 'reboot' }],
-    [`${PROXY}/logs/kios/boots/000003/init.log`, LOG],
+    [`${PROXY}/logs/kios/boots/`, listing('000001/', '000004/', '000005/', '000006/')],
+    // The last that did not end in order, two later ones, and the copy of this one.
+    [`${PROXY}/logs/kios/boots/000001/`, listing('init.log', 'boot.json')],
+    [`${PROXY}/logs/kios/boots/000004/`, listing('boot.json')],
+    [`${PROXY}/logs/kios/boots/000005/`, listing('init.log', 'boot.json')],
+    [`${PROXY}/logs/kios/boots/000006/`, listing('boot.json')],
+    [`${PROXY}/logs/kios/boots/000001/boot.json`, { v: 1 }],
+    [`${PROXY}/logs/kios/boots/000001/init.log`, LOG],
+    [`${PROXY}/logs/kios/boots/000004/boot.json`, { v: 1, end: 'reboot' }],
+    [`${PROXY}/logs/kios/boots/000005/boot.json`, { v: 1, end: 'reboot' }],
+    [`${PROXY}/logs/kios/boots/000005/init.log`, LOG],
+    [`${PROXY}/logs/kios/boots/000006/boot.json`, { v: 1 }],
     [`${PROXY}/logs/kios/init.log`, LOG],
     [`${PROXY}/logs/kios/kubelet.log`, LOG],
     [

@@ -19,9 +19,11 @@ export const SECRETS = {
   cloudKey: 'AKIAHUNTER2HUNTER2XX',
   request: 'SHVudGVyMlJlcXVlc3Q',
   users: 'hunter2-of-a-user',
+  special: 'hunter2-behind-special-characters',
+  otherName: 'hunter2-by-another-name',
 } as const;
 
-const { nested } = SECRETS;
+const { nested, special, otherName } = SECRETS;
 
 /** Lines of logs with all that is secret in a text. */
 export const SECRET_LINES: readonly string[] = [
@@ -36,4 +38,32 @@ export const SECRET_LINES: readonly string[] = [
   `-----BEGIN EC PRIVATE KEY-----\n${SECRETS.key}\nAAAA\n-----END EC PRIVATE KEY-----`,
   `key ${SECRETS.cloudKey} was refused`,
   `kubelet --token ${SECRETS.nextWord} --v=2`,
+  // Characters that end a value elsewhere.
+  `{"password":"a b, {(&;${special}","n":1}`,
+  `{"password":"a\\"b ${special}","n":1}`,
+  `password='(a b ${special}' is wrong`,
+  `{"msg":"{\\"token\\":\\"a, b&${special}\\"}"}`,
+  `{"msg":"{\\"token\\":\\"a\\\\\\"b ${special}\\"}"}`,
+  `options: user=a,password=(<{[${special},vers=3`,
+  `{Token:{a}[b]${special} Name:a}`,
+  `"tokens": ["a", "${special}"]`,
+  `redis://:${special}@192.0.2.1:6379/0`,
+  `https://me:p@${special}@registry.example/v2/`,
+  `https://${special}@git.example/a`,
+  // Names in other forms.
+  `DefaultEndpointsProtocol=https;AccountKey=${otherName};EndpointSuffix=x`,
+  `--encryption-key=${otherName}`,
+  `SECRET_KEY_BASE=${otherName}`,
+  `DB_PASS=${otherName}`,
+  `PresharedKey = ${otherName}`,
+  `passwordHash: ${otherName}`,
+  `{"auths":{"registry.example":{"auth":"${otherName}"}}}`,
+  `Set-Cookie: a=b; session=${otherName}; path=/`,
+  `Authorization: Token ${otherName}`,
+  `"Authorization": "${otherName}"`,
+  `GET /v2/?key=${otherName} and /?x=1&code=${otherName}`,
+  `next=https%3A%2F%2Fa%3Ftoken%3D${otherName}`,
+  `next=%2F%3Fx%3D${SECRETS.webToken}`,
+  `pem: LS0tLS1CRUdJTi${SECRETS.key}`,
+  `-----BEGIN PGP PRIVATE KEY BLOCK-----\n${SECRETS.key}\n-----END PGP PRIVATE KEY BLOCK-----`,
 ];

@@ -106,6 +106,12 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       EXIT.usage,
     ],
     [
+      'more time for replies than a timer holds',
+      ['doctor', 'none', 'a', '--timeout', '99999999'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    [
       'a kubeconfig of a doctor that is not there',
       ['doctor', 'none.kubeconfig', 'a'],
       'KIOS_FLEET_KUBECONFIG',

@@ -108,25 +108,34 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const OPTIONS: TurnOptions = {
+  action: 'reboot',
+  get kubeconfig() {
+    return kubeconfig;
+  },
+  nodes: ['a', 'b'],
+  maxUnavailable: 1,
+  waitSeconds: 60,
+  drainSeconds: 30,
+  bootSeconds: 60,
+  force: false,
+  wait: true,
+  json: false,
+};
+
+const contextOf = (signal: AbortSignal, undo: AsyncDisposableStack) => ({
+  progress: silent,
+  signal,
+  undo,
+  print: (line: string) => void printed.push(line),
+});
+
 async function run(
   changes: Partial<TurnOptions> = {},
   { signal } = new AbortController(),
 ): Promise<void> {
   await using undo = new AsyncDisposableStack();
-  const context = { progress: silent, signal, undo, print: (line: string) => printed.push(line) };
-  await takeTurns(context, {
-    action: 'reboot',
-    kubeconfig,
-    nodes: ['a', 'b'],
-    maxUnavailable: 1,
-    waitSeconds: 60,
-    drainSeconds: 30,
-    bootSeconds: 60,
-    force: false,
-    wait: true,
-    json: false,
-    ...changes,
-  });
+  await takeTurns(contextOf(signal, undo), { ...OPTIONS, ...changes });
 }
 
 const requestOf = (name: string): string | undefined =>
@@ -213,6 +222,37 @@ describe('all are asked, or none:', () => {
     await expect(run({}, stop)).rejects.toMatchObject({ name: 'AbortError' });
     expect(requestOf('a')).toBeUndefined();
     expect(requestOf('b')).toBeUndefined();
+  });
+
+  it('Ctrl-C, after which the process waits only for what is to be undone', async () => {
+    const stop = new AbortController();
+    const undo = new AsyncDisposableStack();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onChange = (name) => {
+      if (name === 'b') resolve();
+    };
+    const turns = takeTurns(contextOf(stop.signal, undo), OPTIONS).catch(() => {});
+    await promise;
+    stop.abort();
+    await undo.disposeAsync();
+    expect(requestOf('a')).toBeUndefined();
+    expect(requestOf('b')).toBeUndefined();
+    await turns;
+  });
+
+  it('a request that cannot be taken back is named', async () => {
+    fault = (method, name) => {
+      if (method !== 'PATCH' || requestOf('a') === undefined) return undefined;
+      return name === 'b' ? 403 : 503;
+    };
+    const undo = new AsyncDisposableStack();
+    const turns = takeTurns(contextOf(new AbortController().signal, undo), OPTIONS);
+    await expect(turns).rejects.toMatchObject({ code: 'KIOS_FLEET_API' });
+    await expect(undo.disposeAsync()).rejects.toMatchObject({
+      code: 'KIOS_FLEET_API',
+      message: expect.stringContaining('take back what was asked of a') as unknown,
+      remedy: expect.stringContaining('kubectl annotate node a kios.dev/reboot-') as unknown,
+    });
   });
 });
 

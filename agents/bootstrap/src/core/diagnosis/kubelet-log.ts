@@ -49,7 +49,12 @@ export class KubeletLog {
   pods(up: number): readonly PodSign[] {
     return [...this.#pods.values()]
       .filter(({ at }) => isAlive(at, up, POD_SECONDS))
-      .map(({ pod, trouble, why }) => ({ pod, trouble, why }));
+      .map(({ pod, trouble, why, remedy }) => ({
+        pod,
+        trouble,
+        why,
+        ...(remedy === undefined ? {} : { remedy }),
+      }));
   }
 
   lacksNetwork(up: number): boolean {

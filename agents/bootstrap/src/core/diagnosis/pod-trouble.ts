@@ -1,6 +1,6 @@
 import type { PodSign, PodTrouble } from './signs.ts';
 
-type Told = Pick<PodSign, 'trouble' | 'why'>;
+type Told = Pick<PodSign, 'trouble' | 'why' | 'remedy'>;
 
 const LONGEST = 300;
 
@@ -23,9 +23,25 @@ export function shorten(cause: string): string {
 }
 
 /** The causes of a failed pull in the words of containerd and of registries; the first that matches counts. */
-const CAUSES: readonly (readonly [RegExp, PodTrouble])[] = [
+const CAUSES: readonly (readonly [cause: RegExp, trouble: PodTrouble, remedy?: string])[] = [
+  [/no space left on device/, 'no room'],
   [
-    /\b40[13]\b|unauthorized|denied|insufficient_scope|no basic auth|authentication required/i,
+    /x509: |tls: /,
+    'registry unreached',
+    'Give the document the certificates of the registry (`registries`, caBundle), and check the clock.',
+  ],
+  [
+    /server gave HTTP response to HTTPS client/,
+    'registry unreached',
+    'Serve the registry by TLS, or give the document its whole hosts.toml in `files`.',
+  ],
+  [
+    /toomanyrequests|: 429\b/i,
+    'image refused',
+    'Wait, or give the document credentials or a mirror of that registry in `registries`.',
+  ],
+  [
+    /: 40[13]\b|unauthorized|denied|insufficient_scope|no basic auth|authentication required/i,
     'image refused',
   ],
   [
@@ -33,18 +49,21 @@ const CAUSES: readonly (readonly [RegExp, PodTrouble])[] = [
     'image corrupt',
   ],
   [
-    /i\/o timeout|connection refused|network is unreachable|no route to host|handshake timeout|deadline exceeded|Client\.Timeout|connection reset|\b407\b|proxyconnect/i,
-    'registry unreached',
+    /\bnot found|(?:manifest|name) unknown|no match for platform|does not exist|: 404\b/i,
+    'image missing',
   ],
 ];
 
 /** kubelet only waits for the next try, and says no cause. */
 const ONLY_WAITS = /^Back-off pulling image "[^"]*"$/;
 
-function pullTrouble(cause: string): PodTrouble {
-  // A digest is of letters and digits, among which a status may be.
-  const words = cause.replaceAll(/sha256:[0-9a-f]+/g, '');
-  return CAUSES.find(([pattern]) => pattern.test(words))?.[1] ?? 'image missing';
+/** Whatever else fails, such as a name, a connection or the registry itself, keeps the node from the registry. */
+function pullTrouble(why: string): Told {
+  // A digest is of letters and digits, among which a word may be.
+  const words = why.replaceAll(/sha256:[0-9a-f]+/g, '');
+  const [, trouble = 'registry unreached', remedy] =
+    CAUSES.find(([cause]) => cause.test(words)) ?? [];
+  return { trouble, why, ...(remedy === undefined ? {} : { remedy }) };
 }
 
 /** The store of images has lost or changed what a container is made from. */
@@ -57,15 +76,13 @@ function notStarted(why: string): Told {
   return { trouble: OF_STORE.test(why) ? 'image corrupt' : 'crashing', why };
 }
 
-const notPulled = (why: string): Told => ({ trouble: pullTrouble(why), why });
-
 /** What follows from each reason that kubelet has for a container that it could not start. */
 const REASONS: Readonly<Record<string, (why: string, before: Told | undefined) => Told>> = {
   ErrImageNeverPull: missing,
   InvalidImageName: missing,
-  ErrImagePull: notPulled,
+  ErrImagePull: pullTrouble,
   ImagePullBackOff: (why, before) =>
-    before !== undefined && ONLY_WAITS.test(why) ? before : notPulled(why),
+    before !== undefined && ONLY_WAITS.test(why) ? before : pullTrouble(why),
   CreateContainerError: notStarted,
   RunContainerError: notStarted,
 };

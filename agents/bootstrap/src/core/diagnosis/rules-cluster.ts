@@ -103,13 +103,18 @@ function versionFault({ api, kubeletVersion }: Signs): Finding | undefined {
   };
 }
 
+/** A line of the console has room for so many names of requests. */
+const NAMED = 3;
+
 function requestFault({ requests }: Signs): Finding | undefined {
   if (requests.length === 0) return undefined;
-  const names = requests.join(' ');
+  const names = requests.slice(0, NAMED);
+  const more = requests.length - names.length;
+  const [others, rest] = more === 0 ? ['', ''] : [` and ${more} more`, ` (and ${more} more)`];
   return {
     code: 'KIOS_FAULT_CSR',
-    cause: `get a certificate: nobody has approved ${requests.join(', ')}`,
-    remedy: `Run: kubectl certificate approve ${names}.`,
+    cause: `get a certificate: nobody has approved ${names.join(', ')}${others}`,
+    remedy: `Run: kubectl certificate approve ${names.join(' ')}${rest}.`,
   };
 }
 

@@ -6,6 +6,7 @@ const OF_TROUBLE: Readonly<Record<PodTrouble, FaultCode>> = {
   'image missing': 'KIOS_FAULT_IMAGE_MISSING',
   'image corrupt': 'KIOS_FAULT_IMAGE_CORRUPT',
   'image refused': 'KIOS_FAULT_IMAGE_DENIED',
+  'no room': 'KIOS_FAULT_DISK_FULL',
   'registry unreached': 'KIOS_FAULT_PROXY',
 };
 
@@ -13,9 +14,10 @@ const OF_TROUBLE: Readonly<Record<PodTrouble, FaultCode>> = {
 function troubles({ pods }: Signs): readonly Finding[] {
   const seen = new Set<PodTrouble>();
   const first = pods.filter(({ trouble }) => !seen.has(trouble) && seen.add(trouble));
-  return first.map(({ pod, trouble, why }) => ({
+  return first.map(({ pod, trouble, why, remedy }) => ({
     code: OF_TROUBLE[trouble],
     cause: `run the pod ${pod}: ${why}`,
+    ...(remedy === undefined ? {} : { remedy }),
   }));
 }
 

@@ -49,6 +49,7 @@ export type PodTrouble =
   | 'image missing'
   | 'image corrupt'
   | 'image refused'
+  | 'no room'
   | 'registry unreached';
 
 export interface PodSign {
@@ -56,6 +57,8 @@ export interface PodSign {
   readonly pod: string;
   readonly trouble: PodTrouble;
   readonly why: string;
+  /** What helps against this very cause. */
+  readonly remedy?: string;
 }
 
 /** A pod of which the kernel has ended or refused processes lately. */

@@ -106,6 +106,43 @@ describe('kubelet’s log', () => {
     ]);
   });
 
+  it.each([
+    ['x509: certificate signed by unknown authority', 'registry unreached', /caBundle/],
+    [
+      'x509: certificate has expired or is not yet valid: current time …',
+      'registry unreached',
+      /clock/,
+    ],
+    ['http: server gave HTTP response to HTTPS client', 'registry unreached', /TLS/],
+    ['lookup registry.example on 192.0.2.1:53: server misbehaving', 'registry unreached', /^$/],
+    ['lookup registry.example on 192.0.2.1:53: no such host', 'registry unreached', /^$/],
+    [
+      'unexpected status from HEAD request to https://r/v2/a: 503 Service Unavailable',
+      'registry unreached',
+      /^$/,
+    ],
+    ['failed to do request: Head "https://r/v2/a": EOF', 'registry unreached', /^$/],
+    ['dial tcp 192.0.2.9:401: connect: connection refused', 'registry unreached', /^$/],
+    [
+      'unexpected status from GET request to https://r/v2/a: 429 Too Many Requests\ntoomanyrequests: You have reached your pull rate limit',
+      'image refused',
+      /mirror/,
+    ],
+    ['unexpected status from GET request to https://r/v2/a: 403 Forbidden', 'image refused', /^$/],
+    ['no match for platform in manifest', 'image missing', /^$/],
+    [
+      'unexpected status from GET request to https://r:403/v2/a: 404 Not Found',
+      'image missing',
+      /^$/,
+    ],
+    ['manifest unknown', 'image missing', /^$/],
+    ['failed to copy: write /var/lib/containerd/a: no space left on device', 'no room', /^$/],
+  ] as const)('tells a pull that failed by what helps: %s', (cause, trouble, remedy) => {
+    const [told] = read(pull(cause)).pods(110);
+    expect(told?.trouble).toBe(trouble);
+    expect(told?.remedy ?? '').toMatch(remedy);
+  });
+
   it('keeps the cause while kubelet only waits for its next try', () => {
     const log = read(pull('dial tcp: i/o timeout'));
     log.line(failed('ImagePullBackOff', 'Back-off pulling image "registry.example/a:1"'), 120);

@@ -190,6 +190,12 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     'KIOS_FAULT_UPDATE',
     /system 3: kubelet ended, and kiOS 0\.1\.0 runs again/,
   ],
+  [
+    'an image for which the disk has no room',
+    pod('no room'),
+    'KIOS_FAULT_DISK_FULL',
+    /dhcp-n: because/,
+  ],
   ['a missing image', pod('image missing'), 'KIOS_FAULT_IMAGE_MISSING', /dhcp-n: because/],
   ['a corrupt image', pod('image corrupt'), 'KIOS_FAULT_IMAGE_CORRUPT', /because/],
   ['no credentials', pod('image refused'), 'KIOS_FAULT_IMAGE_DENIED', /because/],
@@ -242,6 +248,15 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
 const found = (change: Partial<Signs>) => findFaults({ ...HEALTHY, ...change });
 
 describe('the rules', () => {
+  it('name a few of many requests, so that the line fits the console', () => {
+    // Kubelet asks again each quarter of an hour, and the cluster keeps requests for a day.
+    const requests = Array.from({ length: 96 }, (_, index) => `node-csr-${'x'.repeat(40)}${index}`);
+    const [fault] = found({ requests });
+    expect(fault?.cause).toContain(`${requests.slice(0, 3).join(', ')} and 93 more`);
+    expect(fault?.remedy).toContain(`approve ${requests.slice(0, 3).join(' ')} (and 93 more)`);
+    expect(JSON.stringify(fault).length).toBeLessThan(700);
+  });
+
   it.each(FAULTS)('tell %s, and nothing else', (_name, change, code, cause) => {
     const faults = found(change);
     expect(faults.map((fault) => fault.code)).toEqual([code]);

@@ -81,7 +81,7 @@ const PROXY = `/api/v1/nodes/${NODE}/proxy`;
 
 describe('a node that is well', () => {
   it('has all parts in its bundle, and nothing that is secret', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()));
+    await using cluster = await fakeCluster(folder, replies());
     const { wrong } = await examineWith(cluster);
     expect(wrong).toEqual([]);
     const files = await unpacked();
@@ -93,9 +93,12 @@ describe('a node that is well', () => {
       'api/pods.json',
       'api/requests.json',
       'api/version.json',
-      'host/boots/000002/boot.json',
-      'host/boots/000003/boot.json',
-      'host/boots/000003/init.log',
+      'host/boots/000001/boot.json',
+      'host/boots/000001/init.log',
+      'host/boots/000004/boot.json',
+      'host/boots/000005/boot.json',
+      'host/boots/000005/init.log',
+      'host/boots/000006/boot.json',
       'host/init.log',
       'host/kubelet.log',
       'host/state.json',
@@ -123,7 +126,7 @@ describe('a node that is well', () => {
   });
 
   it('is only read, and its secrets are not asked for', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()));
+    await using cluster = await fakeCluster(folder, replies());
     await examineWith(cluster);
     expect(new Set(cluster.asked.map(({ method }) => method))).toEqual(new Set(['GET']));
     const paths = cluster.asked.map(({ url }) => url);
@@ -133,7 +136,7 @@ describe('a node that is well', () => {
   });
 
   it('leaves one file behind, which only its owner can read', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()));
+    await using cluster = await fakeCluster(folder, replies());
     await examineWith(cluster);
     expect(await readdir(path.join(folder, 'out'))).toEqual(['bundle.tar.gz']);
     expect((await stat(output())).mode & 0o777).toBe(0o600);
@@ -154,7 +157,7 @@ const silentEvents: Reply = ({ url = '' }) => url.startsWith('/api/v1/events');
 describe('a part that cannot be had is named, and the others are there:', () => {
   it('kubelet, which is not reached, and of which then nothing more is asked', async () => {
     const message = `{"message":"error trying to reach service: dial tcp 192.0.2.7:10250: i/o timeout, password=${SECRETS.yaml}"}`;
-    await using cluster = await fakeCluster(folder, replies(new Date()), to(PROXY, 503, message));
+    await using cluster = await fakeCluster(folder, replies(), to(PROXY, 503, message));
     const { wrong } = await examineWith(cluster);
     expect(wrong).toEqual([expect.stringContaining('does not reach kubelet')]);
     expect(cluster.asked.filter(({ url }) => url.startsWith(PROXY))).toHaveLength(1);
@@ -171,25 +174,26 @@ describe('a part that cannot be had is named, and the others are there:', () => 
 
   it('what the caller may not read', async () => {
     const refused = to('/apis/certificates', 403, '{"message":"csr is forbidden"}');
-    await using cluster = await fakeCluster(folder, replies(new Date()), refused);
+    await using cluster = await fakeCluster(folder, replies(), refused);
     expect((await examineWith(cluster)).wrong).toEqual([]);
     expect(await partOf('api/requests.json')).toMatchObject({ outcome: 'forbidden', cause: 'csr is forbidden' }); // prettier-ignore
   });
 
   it('a reply that does not come in time', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()), silentEvents);
-    expect((await examineWith(cluster, 0.5)).wrong).toEqual([]);
+    await using cluster = await fakeCluster(folder, replies(), silentEvents);
+    // No whole number of milliseconds.
+    expect((await examineWith(cluster, 0.5004)).wrong).toEqual([]);
     expect(await partOf('api/events-node.json')).toMatchObject({ outcome: 'unreachable' });
   });
 
   it('a reply that is no JSON', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()), to(`${PROXY}/configz`, 200, '<html>')); // prettier-ignore
+    await using cluster = await fakeCluster(folder, replies(), to(`${PROXY}/configz`, 200, '<html>')); // prettier-ignore
     await examineWith(cluster);
     expect(await partOf('kubelet/configz.json')).toMatchObject({ outcome: 'unreadable' });
   });
 
   it('a node that the cluster does not have', async () => {
-    const known = new Map([...replies(new Date())].filter(([url]) => !url.includes(NODE)));
+    const known = new Map([...replies()].filter(([url]) => !url.includes(NODE)));
     await using cluster = await fakeCluster(folder, known);
     expect((await examineWith(cluster)).wrong).toEqual([
       'The cluster has no node node-1: it has not joined, or was deleted. Its console says why.',
@@ -199,7 +203,7 @@ describe('a part that cannot be had is named, and the others are there:', () => 
   it('the beginning of a long log, of which the end is kept', async () => {
     const line = `${'x'.repeat(99)}\n`;
     const long = to(`${PROXY}/logs/kios/kubelet.log`, 200, `${line.repeat(50_000)}the end\n`);
-    await using cluster = await fakeCluster(folder, replies(new Date()), long);
+    await using cluster = await fakeCluster(folder, replies(), long);
     await examineWith(cluster);
     const files = await unpacked();
     const log = files.get('host/kubelet.log') ?? '';
@@ -217,7 +221,7 @@ const lateKubelet: Reply = ({ url = '' }, response) => {
 };
 
 it('the clocks of kubelet and of the API server are compared', async () => {
-  await using cluster = await fakeCluster(folder, replies(new Date()), lateKubelet);
+  await using cluster = await fakeCluster(folder, replies(), lateKubelet);
   const { wrong } = await examineWith(cluster);
   expect(wrong).toEqual([expect.stringMatching(/clock is 1(?:19|20|21) s behind/)]);
 });
@@ -245,13 +249,13 @@ describe('a failure leaves nothing behind:', () => {
   });
 
   it('an interruption', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()), interrupt);
+    await using cluster = await fakeCluster(folder, replies(), interrupt);
     await expect(examineWith(cluster)).rejects.toThrow('aborted');
     expect(await leftBehind()).toEqual([]);
   });
 
   it('a folder that is not there', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()));
+    await using cluster = await fakeCluster(folder, replies());
     await using undo = new AsyncDisposableStack();
     const examined = examine(
       { progress: silent, signal: stop.signal, undo, print: () => {} },
@@ -262,7 +266,7 @@ describe('a failure leaves nothing behind:', () => {
   });
 
   it('a context that the kubeconfig lacks', async () => {
-    await using cluster = await fakeCluster(folder, replies(new Date()));
+    await using cluster = await fakeCluster(folder, replies());
     await using undo = new AsyncDisposableStack();
     const examined = examine(
       { progress: silent, signal: stop.signal, undo, print: () => {} },

@@ -130,6 +130,13 @@ describe('what is wrong', () => {
     expect(findings({ ...facts, host: { ...HOST, faults: { faults: [fault] } } })).toHaveLength(1);
   });
 
+  it('is not that a node has no disk', () => {
+    const inRam = condition('StateInMemory', 'True', 'All state is in memory.', 'NoDataPartition');
+    expect(findings(withConditions(inRam))).toEqual([]);
+    const failed = condition('StateInMemory', 'True', 'It is damaged.', 'DataPartitionFailed');
+    expect(findings(withConditions(failed))).toHaveLength(1);
+  });
+
   it('is not that a pod starts', () => {
     const created = pod('Running', { waiting: { reason: 'ContainerCreating' } });
     expect(findings({ ...WELL, pods: [created] })).toEqual([]);
@@ -168,6 +175,11 @@ it('what may explain it are restarts, warnings of the last hour and what init sa
     'dhcp-node-1: acquire was started again 2 times, the last time at 2026-11-29T11:00:00Z by OOMKilled, code 137.',
     'dhcp-node-1: BackOff (3×): restarting failed container.',
   ]);
+});
+
+it('the summary has no characters that a terminal obeys', () => {
+  const facts = withConditions(condition('KiosClock', 'False', 'a\u001B[2Jb'));
+  expect(summarise(facts, []).lines[1]).toContain('a�[2Jb');
 });
 
 const lacking = (file: string) => ({ file, path: '/x', ms: 1, outcome: 'not asked' as const, cause: 'nobody is there' }); // prettier-ignore

@@ -16,6 +16,10 @@ describe('a text', () => {
     'pull kios.invalid/dhcp:0.1.0@sha256:df0cec35e985f4538a9920abd2f79a93103474fc76887893e4dafba17156a73e',
     'kubelet_certificate_manager_client_ttl_seconds 3.1e+07',
     'see https://192.0.2.10:6443/api/v1/nodes/node-1?timeout=10s and fe80::1',
+    'pull docker://registry.example/a@sha256:df0cec35e985f4538a9920abd2f79a93103474fc76887893e4dafba17156a73e',
+    'may require authorization: server message: insufficient_scope: authorization failed',
+    'E1129 queue.go:7] "Syncing failed" key="kube-system/dhcp" tokenFile=/var/a secretName: b',
+    'keys: 3, compass: north, author=a, key: node.kubernetes.io/not-ready',
   ])('without secrets stays as it is: %s', (line) => {
     expect(redactText(line)).toBe(line);
   });
@@ -63,9 +67,26 @@ describe('an object', () => {
   });
 
   it('loses the words that a program is given as secrets', () => {
-    const command = ['agent', '--token', SECRETS.nextWord, `--password=${SECRETS.flag}`, '--key', '--v=2']; // prettier-ignore
+    const command = ['agent', '--token', SECRETS.nextWord, `--password=${SECRETS.flag}`, '--db-pass', SECRETS.flag, '--key', '--v=2']; // prettier-ignore
     expect(redactValue({ args: command })).toEqual({
-      args: ['agent', '--token', HIDDEN, `--password=${HIDDEN}`, '--key', '--v=2'],
+      args: ['agent', '--token', HIDDEN, `--password=${HIDDEN}`, '--db-pass', HIDDEN, '--key', '--v=2'], // prettier-ignore
+    });
+  });
+
+  it('loses headers of a probe and annotations whose name says so', () => {
+    const annotations = { 'a.example/key': SECRETS.flag, 'a.example/psk': SECRETS.flag };
+    const httpHeaders = [
+      { name: 'X-Auth-Token', value: SECRETS.header },
+      { name: 'Authorization', value: SECRETS.header },
+      { name: 'Host', value: 'a.example' },
+    ];
+    expect(redactValue({ annotations, httpHeaders })).toEqual({
+      annotations: { 'a.example/key': HIDDEN, 'a.example/psk': HIDDEN },
+      httpHeaders: [
+        { name: 'X-Auth-Token', value: HIDDEN },
+        { name: 'Authorization', value: HIDDEN },
+        { name: 'Host', value: 'a.example' },
+      ],
     });
   });
 
@@ -92,6 +113,8 @@ describe('an object', () => {
       authorization: { mode: 'Webhook' },
       featureGates: { BoundServiceAccountTokenVolume: true },
       tokenExpirationSeconds: 3607,
+      topologyKey: 'kubernetes.io/hostname',
+      tolerations: [{ key: 'node.kubernetes.io/unreachable', value: 'a' }],
     };
     expect(redactValue(kept)).toEqual(kept);
   });

@@ -1,9 +1,10 @@
 import path from 'node:path';
 
 import { DirectoryWatch } from '@kios/agent';
-import { describe, KiosError } from '@kios/errors';
+import { describe } from '@kios/errors';
 
 import type { Said } from '../core/diagnosis/signs.ts';
+import { faultOf } from '../core/faults/errors.ts';
 import { Board } from '../edge/diagnosis/board.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
 import { publishStanding } from '../edge/node/standing.ts';
@@ -23,7 +24,7 @@ async function lookMeanwhile(context: JoinContext, membership: Membership): Prom
   try {
     return Math.max(await membership.look(await withoutInput(context)), LOOK_MS.shortest);
   } catch (error) {
-    if (!(error instanceof KiosError)) throw error;
+    faultOf(error);
     return LOOK_MS.failed;
   }
 }
@@ -97,10 +98,11 @@ async function keepJoined(start: JoinContext, board: Board): Promise<void> {
       before = joined.outcome;
       await changes.wait(await membership.look(joined), signal);
     } catch (error) {
-      if (signal.aborted || !(error instanceof KiosError)) throw error;
-      const waitMs = faults.report(error);
-      const { code, remedy = 'Read the log of the agent bootstrap.' } = error;
-      board.join = { code, cause: describe(error), remedy };
+      if (signal.aborted) throw error;
+      const fault = faultOf(error);
+      const waitMs = faults.report(fault);
+      const { code, remedy = 'Read the log of the agent bootstrap.' } = fault;
+      board.join = { code, cause: describe(fault), remedy };
       await waitAtFault(context, membership, changes, waitMs);
     }
   }

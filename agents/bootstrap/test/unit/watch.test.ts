@@ -339,6 +339,22 @@ describe('what init is told of the cluster', () => {
     expect(standing()).toBe('ready');
   });
 
+  it('survives a disk that gives no file any more', async () => {
+    await joinedNode();
+    const file = 'var/lib/kios/bootstrap/state.json';
+    const state = node.read(file) ?? '';
+    node.remove(file);
+    // As EIO, an error that no reader of a file expects.
+    node.write(`${file}/x`, '');
+    node.seed('kind: [');
+    await agent.sees('files.failed');
+    node.remove(file);
+    node.write(file, state);
+    node.seed('kind: [[');
+    await agent.sees('bad.document');
+    expect(agent.saw('crash')).toEqual([]);
+  });
+
   it('comes sooner while a version of the system is on trial', async () => {
     await joinedNode();
     await agent.stop();

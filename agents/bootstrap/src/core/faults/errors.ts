@@ -116,6 +116,12 @@ export const FAULTS = {
     retrySeconds: 30,
     remedy: 'Check that /etc is writable and the data partition is not full.',
   },
+  KIOS_BOOTSTRAP_FILES: {
+    event: 'files.failed',
+    exitCode: EXIT.system,
+    retrySeconds: 30,
+    remedy: 'Check the data partition: its disk is worn out or damaged, or its file system is.',
+  },
   KIOS_BOOTSTRAP_RESTART_LOOP: {
     event: 'restart.loop',
     exitCode: EXIT.unavailable,
@@ -155,6 +161,16 @@ export class BootstrapError extends KiosError {
     this.fault = fault;
     this.isLate = isLate;
   }
+}
+
+/**
+ * Returns an error as a fault. A system call that failed outside of what expects it is a matter of the node's files,
+ * and no bug. Any other error is one, and is thrown.
+ */
+export function faultOf(error: unknown): KiosError {
+  if (error instanceof KiosError) return error;
+  if (!(error instanceof Error && 'errno' in error)) throw error;
+  return new BootstrapError('KIOS_BOOTSTRAP_FILES', 'use the files of the node', { cause: error });
 }
 
 export const hasCode = (error: unknown, code: FaultCode): boolean =>

@@ -15,11 +15,13 @@ import (
 	"kios.dev/init/internal/diskid"
 	"kios.dev/init/internal/encrypted"
 	"kios.dev/init/internal/esp"
+	"kios.dev/init/internal/fat"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/gpt"
 	"kios.dev/init/internal/luks"
 	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/plainfile"
+	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/tpm"
 )
 
@@ -78,6 +80,9 @@ func (h *host) openData(partition string) (content string) {
 			return h.unlock(partition, device, m)
 		}
 	}
+	if untouched {
+		h.askAgain()
+	}
 	switch {
 	case !h.asked.encrypt && (h.asked.unread == nil || !untouched):
 		return partition
@@ -98,6 +103,27 @@ func (h *host) openData(partition string) (content string) {
 			"Its content is not used, and the node runs from RAM. Remove the cause and reboot, or remove kios/"+encrypted.AskFile+" from the medium to do without encryption.", err)))
 	}
 	return content
+}
+
+// askAgain makes sure of a medium that does not seem to ask, once all its folders can be read: Linux leaves out what it
+// cannot read of a folder, and says only to its own log that it did.
+func (h *host) askAgain() {
+	if h.asked.encrypt || h.asked.unread != nil || h.bootDevice == "" {
+		return
+	}
+	device, err := os.Open(h.bootDevice)
+	if err == nil {
+		err = errors.Join(fat.Check(device), device.Close())
+	}
+	if err == nil {
+		err = seed.WithBoot(h.bootDevice, h.modules.LoadFS, func(folder string) error {
+			h.asked = readAsked(folder)
+			return nil
+		})
+	}
+	if err != nil {
+		h.asked.unread = err
+	}
 }
 
 // wakeTPM returns what this machine can open a volume with. Machines whose system nobody has signed do not wait for a

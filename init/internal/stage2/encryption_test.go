@@ -221,12 +221,20 @@ func TestAMediumThatCannotBeReadIsNoMediumThatDoesNotAsk(t *testing.T) {
 		t.Errorf("a file that cannot be opened: %+v", a)
 	}
 	defer os.Remove(runDir) // a mount point is made there
-	for device, unread := range map[string]bool{"": false, "/dev/null": true} {
+	for _, c := range []struct {
+		device           string
+		expected, unread bool
+	}{{"", false, false}, {"", true, true}, {"/dev/null", true, true}} {
 		h, _, _ := living(t)
 		h.modules = noModules(t)
-		if h.takeArguments(device) || (h.asked.unread != nil) != unread {
-			t.Errorf("%q: %+v", device, h.asked)
+		if h.takeArguments(c.device, c.expected) || (h.asked.unread != nil) != c.unread {
+			t.Errorf("%+v: %+v", c, h.asked)
 		}
+	}
+	h, _, _ := living(t)
+	h.bootDevice, h.modules = "/dev/null", noModules(t)
+	if h.askAgain(); h.asked.unread == nil {
+		t.Error("a medium whose folders cannot be read does not ask")
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/modules"
+	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/repeat"
 	"kios.dev/init/internal/tpm"
 )
@@ -107,6 +108,7 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 		"a volume, encryption asked":           {nil, true, asked{encrypt: true}, false, fault.CryptSystem},
 		"a volume and a wrong key":             {nil, true, asked{recovery: "00000-00000-00000-00000-00000-00000-00000-00000"}, false, fault.CryptKey},
 		"a volume and what is no key":          {nil, true, asked{recovery: "?"}, false, fault.CryptKey},
+		"a volume and a key that is too long":  {nil, true, asked{unreadKey: plainfile.ErrTooLong}, false, fault.CryptKey},
 		"two damaged headers of a volume":      {map[int64]string{450: "\x00\x00\x00", 16384 + 450: "\x00\x00\x00"}, true, asked{}, false, fault.CryptHeader},
 		"two damaged headers, asked to make":   {map[int64]string{450: "\x00\x00\x00", 16384 + 450: "\x00\x00\x00"}, true, asked{encrypt: true}, false, fault.CryptHeader},
 		"an ext4 whose second header is whole": {map[int64]string{1024 + 56: ext4Magic, 1024 + 104: buildUUID, 0: "\x00"}, true, asked{encrypt: true}, false, fault.CryptSystem},
@@ -209,6 +211,16 @@ func TestWhatPeopleAskForIsReadAndTheirKeyIsTakenOff(t *testing.T) {
 	}
 	if err := wipe(folder, encrypted.KeyFile); !os.IsNotExist(err) {
 		t.Error(err)
+	}
+}
+
+func TestAKeyThatCannotBeReadIsNoMissingKey(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, encrypted.KeyFile), make([]byte, maxRecovery+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := readAsked(folder); a.recovery != "" || !errors.Is(a.unreadKey, plainfile.ErrTooLong) {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -40,7 +40,8 @@ class Follower {
   readonly #options: UpgradeOptions;
   readonly #context: CommandContext;
   readonly #standings = new Map<string, Standing>();
-  #changedAt = Date.now();
+  #changedAt = performance.now();
+  #stall: string | undefined;
   #isAway = false;
   #isWhole = true;
 
@@ -49,6 +50,11 @@ class Follower {
     this.#order = order;
     this.#options = options;
     this.#context = context;
+  }
+
+  /** Why it gave up; undefined when it did not. */
+  get stall(): string | undefined {
+    return this.#stall;
   }
 
   get standings(): readonly (readonly [name: string, standing: Standing])[] {
@@ -61,7 +67,8 @@ class Follower {
       if ((await this.#lookAtAll()) && this.#isOver()) return;
       const open = this.standings.filter(([, { tag }]) => tag === 'open');
       note(`${this.#standings.size - open.length} of ${this.#standings.size} nodes`);
-      this.#requireProgress();
+      this.#stall = this.#stallIn(open);
+      if (this.#stall !== undefined) return;
       await sleep(POLL_MS, undefined, { signal });
     }
   }
@@ -72,13 +79,12 @@ class Follower {
     return this.#isWhole && tags.length > 0 && !tags.includes('open');
   }
 
-  #requireProgress(): void {
+  #stallIn(open: Follower['standings']): string | undefined {
     const { stallSeconds } = this.#options;
-    if (Date.now() - this.#changedAt <= stallSeconds * 1000) return;
-    const open = this.standings.filter(([, { tag }]) => tag === 'open');
-    const names = open.map(([name, { says }]) => `${name}: ${says}`).join('; ');
-    const why = names === '' ? 'no node runs the update agent' : names;
-    throw failed(`nothing has changed for ${stallSeconds} s: ${why}`);
+    // A workstation that sleeps, or whose clock is set, sees nothing meanwhile.
+    if (performance.now() - this.#changedAt <= stallSeconds * 1000) return undefined;
+    const why = open.length === 0 ? 'no node runs the update agent' : saidBy(open);
+    return `nothing has changed for ${stallSeconds} s: ${why}`;
   }
 
   /** Returns false when the API server is away, as it may be when it is on a node that reboots. */
@@ -113,10 +119,13 @@ class Follower {
     const standing = standingOf(view, this.#order);
     if (standing.says === this.#standings.get(name)?.says) return;
     this.#standings.set(name, standing);
-    this.#changedAt = Date.now();
+    this.#changedAt = performance.now();
     this.#context.progress.info(`${name}: ${standing.says}`);
   }
 }
+
+const saidBy = (nodes: Follower['standings']): string =>
+  nodes.map(([name, { says }]) => `${name}: ${says}`).join('; ');
 
 function failed(why: string): KiosError {
   return new KiosError('KIOS_UPGRADE_FAILED', `update every node: ${why}`, {
@@ -160,7 +169,7 @@ export async function upgrade(context: CommandContext, options: UpgradeOptions):
   const follower = new Follower(cluster, id, options, context);
   await progress.task(`update to ${image}`, (note) => follower.run(note));
   report(context, options, follower.standings);
+  if (follower.stall !== undefined) throw failed(follower.stall);
   const lost = follower.standings.filter(([, { tag }]) => tag !== 'done');
-  if (lost.length === 0) return;
-  throw failed(lost.map(([name, { says }]) => `${name}: ${says}`).join('; '));
+  if (lost.length > 0) throw failed(saidBy(lost));
 }

@@ -332,11 +332,31 @@ describe('with an API server', () => {
   });
 
   it('gives up when nothing happens to any node', { timeout: 20_000 }, async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
-    onList = () => vi.setSystemTime(Date.now() + 100_000);
-    const running = run();
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onList = () => vi.advanceTimersByTime(100_000);
+    const running = run({ json: true });
     await expect(running).rejects.toMatchObject({ code: 'KIOS_UPGRADE_FAILED' });
     await expect(running).rejects.toThrow(/nothing has changed for 60 s: a: its agent has not/);
+    const says = 'its agent has not answered yet';
+    expect(JSON.parse(printed[0] ?? '')).toEqual({
+      image: IMAGE,
+      nodes: ['a', 'b'].map((node) => ({ node, result: 'open', says })),
+    });
+  });
+
+  it('does not count the time for which the clock was set', { timeout: 20_000 }, async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    let looks = 0;
+    onList = () => {
+      vi.setSystemTime(Date.now() + 100_000);
+      if (++looks > 1)
+        for (const name of nodes.keys())
+          nodes.set(name, update({ order: ordered, state: 'current' }));
+    };
+    let ordered = '';
+    onOrder = (order) => (ordered = order);
+    await run();
+    expect(looks).toBeGreaterThan(1);
   });
 
   it('only orders with --no-wait, and says what was there before', async () => {

@@ -11,8 +11,10 @@ import {
   placeOrder,
   readWish,
   requireOthersIdle,
+  SILENT,
   type Standing,
   standingOf,
+  type Updated,
   updatedNodes,
 } from './updates.ts';
 
@@ -40,6 +42,8 @@ class Follower {
   readonly #options: UpgradeOptions;
   readonly #context: CommandContext;
   readonly #standings = new Map<string, Standing>();
+  /** What the nodes themselves said. */
+  readonly #heard = new Map<string, string>();
   #changedAt = performance.now();
   #stall: string | undefined;
   #isAway = false;
@@ -90,8 +94,10 @@ class Follower {
   /** Returns false when the API server is away, as it may be when it is on a node that reboots. */
   async #lookAtAll(): Promise<boolean> {
     try {
-      const views = await this.#read();
-      for (const view of views) this.#judge(view);
+      const { names, held, isWhole } = await updatedNodes(this.#cluster);
+      const views = await this.#read(names);
+      this.#isWhole = isWhole || this.#options.nodes.length > 0;
+      for (const view of views) this.#judge(view, held);
       for (const name of this.#standings.keys())
         if (!views.some((view) => view.name === name)) this.#standings.delete(name);
       this.#isAway = false;
@@ -104,23 +110,25 @@ class Follower {
   }
 
   /** Returns the nodes that are named, or all on which the agents run; one that is gone is none. */
-  async #read(): Promise<readonly NodeView[]> {
+  async #read(names: readonly string[]): Promise<readonly NodeView[]> {
     const { nodes } = this.#options;
     const named: NodeView[] = [];
     for (const name of nodes) named.push(await readNode(this.#cluster, name));
     if (nodes.length > 0) return named;
-    const { names, isWhole } = await updatedNodes(this.#cluster);
-    this.#isWhole = isWhole;
     return (await readNodes(this.#cluster)).filter(({ name }) => names.includes(name));
   }
 
-  #judge(view: NodeView): void {
+  /** A pod that does not start gives changing reasons for it, which are no progress. */
+  #judge(view: NodeView, held: Updated['held']): void {
     const { name } = view;
     const standing = standingOf(view, this.#order);
-    if (standing.says === this.#standings.get(name)?.says) return;
-    this.#standings.set(name, standing);
-    this.#changedAt = performance.now();
-    this.#context.progress.info(`${name}: ${standing.says}`);
+    if (standing.says !== this.#heard.get(name)) this.#changedAt = performance.now();
+    this.#heard.set(name, standing.says);
+    const why = standing === SILENT ? held.get(name) : undefined;
+    const says = why === undefined ? standing.says : `${standing.says}: ${why}`;
+    if (says === this.#standings.get(name)?.says) return;
+    this.#standings.set(name, { tag: standing.tag, says });
+    this.#context.progress.info(`${name}: ${says}`);
   }
 }
 

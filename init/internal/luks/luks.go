@@ -66,8 +66,8 @@ type Header struct {
 	from  int64 // place of the copy that was read, or -1 for a new header
 }
 
-// Looks reports whether a device has anything of a LUKS2 header, or of what cannot be read. Nothing that looks so may be
-// overwritten.
+// Looks reports whether a device has anything of a LUKS2 header, or cannot be read where one belongs. Nothing that
+// looks so may be overwritten.
 func Looks(device io.ReaderAt) bool {
 	_, _, err := Read(device)
 	return !errors.Is(err, ErrNone)

@@ -1,7 +1,9 @@
 package esp
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 
 	"kios.dev/init/internal/fat"
@@ -44,11 +46,22 @@ func readBoot(path string) ([]byte, error) {
 	return boot, err
 }
 
+// Serial returns the serial number of the partition on a device, in hexadecimal, or "" where there is none.
+func Serial(path string) string {
+	boot, err := readBoot(path)
+	if err != nil || !isFAT32(boot) {
+		return ""
+	}
+	return fmt.Sprintf("%08x", binary.LittleEndian.Uint32(boot[serialAt:]))
+}
+
 const (
 	// inUse is the bit of the mark that Linux sets while the partition is mounted for writing (FAT_STATE_DIRTY).
 	inUse = 0x01
 	// markAt is the place of the mark in a boot sector of FAT32 (fat_boot_sector in linux/msdos_fs.h).
 	markAt = 65
+	// serialAt is that of the serial number (vol_id).
+	serialAt = 67
 )
 
 func isFAT32(boot []byte) bool {

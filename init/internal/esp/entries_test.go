@@ -177,8 +177,12 @@ func TestTheMarkOfALostPowerIsTakenBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "esp")
 	disk := smallFAT()
 	disk[65] = 0x03
+	copy(disk[67:], "\x4d\x3c\x2b\x1a")
 	if err := os.WriteFile(path, disk, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if serial := Serial(path); serial != "1a2b3c4d" {
+		t.Error(serial)
 	}
 	if dirty, mended, err := TakeDirty(path); !dirty || mended != (fat.Mended{Lost: 1}) || err != nil {
 		t.Errorf("%v, %+v, %v", dirty, mended, err)

@@ -3,6 +3,7 @@ package fat
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -21,19 +22,40 @@ func Mend(device Device) (Mended, error) {
 	if err != nil {
 		return Mended{}, err
 	}
-	before, err := v.readTable(0)
+	before, w, err := v.walk()
 	if err != nil {
 		return Mended{}, err
-	}
-	w := &walker{volume: v, entries: bytes.Clone(before), owned: make([]bool, v.clusters+2)}
-	if err := w.walkFolder(v.root); err != nil {
-		return Mended{}, fmt.Errorf("its files cannot be followed: %w", err)
 	}
 	mended := Mended{Lost: w.freeLost(), Ended: w.ended}
 	if err := v.writeTables(before, w.entries); err != nil {
 		return Mended{}, err
 	}
 	return mended, v.tellFree(w.free())
+}
+
+// Check returns an error unless all folders can be read. Linux leaves out what it cannot read of a folder, so that a
+// file in it seems not to be there. A file system of another kind is not looked at.
+func Check(device Device) error {
+	v, err := readVolume(device)
+	if errors.Is(err, errOther) {
+		return nil
+	}
+	if err == nil {
+		_, _, err = v.walk()
+	}
+	return err
+}
+
+// walk returns the first table, and who has followed all files by it.
+func (v *volume) walk() (table []byte, w *walker, err error) {
+	if table, err = v.readTable(0); err != nil {
+		return nil, nil, err
+	}
+	w = &walker{volume: v, entries: bytes.Clone(table), owned: make([]bool, v.clusters+2)}
+	if err := w.walkFolder(v.root); err != nil {
+		return nil, nil, fmt.Errorf("its files cannot be followed: %w", err)
+	}
+	return table, w, nil
 }
 
 // freeLost frees the clusters in use that no file has.

@@ -3,12 +3,15 @@ package fat
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -248,6 +251,47 @@ func TestAMediumThatEndsIsAnError(t *testing.T) {
 		if _, err := Mend(m); err == nil {
 			t.Errorf("%d bytes are enough", length)
 		}
+	}
+}
+
+// spoilt is a medium of which one place cannot be read.
+type spoilt struct {
+	*medium
+	at int64
+}
+
+func (s spoilt) ReadAt(p []byte, at int64) (int, error) {
+	if at <= s.at && s.at < at+int64(len(p)) {
+		return 0, unix.EIO
+	}
+	return s.medium.ReadAt(p, at)
+}
+
+func TestAFolderThatCannotBeReadIsNoEmptyFolder(t *testing.T) {
+	place := func(cluster int64) int64 { return testData + (cluster-2)*testSector }
+	for name, c := range map[string]struct {
+		at     int64
+		damage func(m *medium)
+		want   error
+	}{
+		"all is readable":     {place(500), func(*medium) {}, nil},
+		"content of a file":   {place(20), func(*medium) {}, nil},
+		"the top":             {place(testRoot), func(*medium) {}, unix.EIO},
+		"a folder":            {place(10), func(*medium) {}, unix.EIO},
+		"the table":           {testReserved * testSector, func(*medium) {}, unix.EIO},
+		"the boot sector":     {0, func(*medium) {}, unix.EIO},
+		"another file system": {place(testRoot), func(m *medium) { copy(m.bytes[82:], "FAT16") }, nil},
+	} {
+		m := used()
+		c.damage(m)
+		if err := Check(spoilt{m, c.at}); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	m := used()
+	m.add(10, "SUB", attributeDir, 60, 0)
+	if Check(m) == nil {
+		t.Error("a folder without a cluster")
 	}
 }
 

@@ -23,6 +23,8 @@ const (
 	end         = 0x0ffffff8 // this and above: the last one of a chain
 )
 
+var errOther = errors.New("it is no FAT32")
+
 // Device is a partition that is not mounted.
 type Device interface {
 	io.ReaderAt
@@ -50,7 +52,7 @@ func readVolume(device Device) (*volume, error) {
 		return nil, err
 	}
 	if string(boot[82:87]) != "FAT32" || boot[510] != 0x55 || boot[511] != 0xaa {
-		return nil, errors.New("it is no FAT32")
+		return nil, errOther
 	}
 	u16 := func(at int) int64 { return int64(binary.LittleEndian.Uint16(boot[at:])) }
 	u32 := func(at int) int64 { return int64(binary.LittleEndian.Uint32(boot[at:])) }

@@ -66,16 +66,11 @@ type Header struct {
 	from  int64 // place of the copy that was read, or -1 for a new header
 }
 
-// Looks reports whether a device has anything of a LUKS2 header. Nothing that looks so may be overwritten.
-func Looks(device io.ReaderAt) (bool, error) {
+// Looks reports whether a device has anything of a LUKS2 header, or cannot be read where one belongs. Nothing that
+// looks so may be overwritten.
+func Looks(device io.ReaderAt) bool {
 	_, _, err := Read(device)
-	if errors.Is(err, ErrNone) {
-		return false, nil
-	}
-	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrUnsupported) {
-		return true, nil
-	}
-	return err == nil, err
+	return !errors.Is(err, ErrNone)
 }
 
 // Read returns the newest whole copy of a header. stale is true when the other copy has to be written again.

@@ -26,6 +26,8 @@ type State struct {
 	Encrypted bool `json:"encrypted"`
 	// Board is the board whose own loader started the system, or "" on a machine with UEFI.
 	Board string `json:"board"`
+	// Medium is the serial number of the partition, which each flashed medium gets anew, or "".
+	Medium string `json:"medium"`
 	// Signers are the SHA-256s of the certificates whose keys may sign what this machine starts; nil without Secure Boot.
 	Signers []string `json:"signers"`
 	// Reason says why the versions are not managed.

@@ -27,9 +27,13 @@ const (
 const argumentRemedy = "Use words of docs/medium.md; ./kios configure --kernel-argument checks them, and gives those to the kernel that only it can use."
 
 // takeArguments reads the words that a person has put on the partition booted from, before the data partition is
-// chosen, because one of the words names it. It returns whether there are any for init.
-func (h *host) takeArguments(device string) bool {
+// chosen, because one of the words names it. It returns whether there are any for init. Without a device there is no
+// such partition, or it is expected and was not found.
+func (h *host) takeArguments(device string, expected bool) bool {
 	if device == "" {
+		if expected {
+			h.asked.unread = errors.New("the partition booted from was not found")
+		}
 		return false
 	}
 	var text []byte

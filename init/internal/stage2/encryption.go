@@ -15,18 +15,21 @@ import (
 	"kios.dev/init/internal/diskid"
 	"kios.dev/init/internal/encrypted"
 	"kios.dev/init/internal/esp"
+	"kios.dev/init/internal/fat"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/gpt"
 	"kios.dev/init/internal/luks"
 	"kios.dev/init/internal/machine"
 	"kios.dev/init/internal/plainfile"
+	"kios.dev/init/internal/seed"
 	"kios.dev/init/internal/tpm"
 )
 
 const (
 	// recoveryFile has the recovery key for root until the machine is off, for nodes whose console nobody sees.
 	recoveryFile = esp.Private + "/recovery-key"
-	maxRecovery  = 512 // bytes
+	maxRecovery  = 512     // bytes
+	maxWiped     = 1 << 20 // bytes that are written over of a file that is too long
 	// tpmTable is there if the firmware has a TPM, which then is waited for.
 	tpmTable      = "/sys/firmware/acpi/tables/TPM2"
 	tpmPatience   = 10 * time.Second
@@ -37,9 +40,10 @@ const (
 
 // asked is what people have put on the medium for an encrypted data partition.
 type asked struct {
-	encrypt  bool
-	unread   error // why nobody knows whether they ask for it, or nil
-	recovery string
+	encrypt   bool
+	unread    error // why nobody knows whether they ask for it, or nil
+	recovery  string
+	unreadKey error // why nobody knows the recovery key that is there, or nil
 }
 
 func readAsked(folder string) (a asked) {
@@ -47,8 +51,9 @@ func readAsked(folder string) (a asked) {
 	if a.encrypt = err == nil; !errors.Is(err, os.ErrNotExist) {
 		a.unread = err
 	}
-	if text, err := plainfile.Read(folder, encrypted.KeyFile, maxRecovery); err == nil {
-		a.recovery = string(text)
+	text, err := plainfile.Read(folder, encrypted.KeyFile, maxRecovery)
+	if a.recovery = string(text); !errors.Is(err, os.ErrNotExist) {
+		a.unreadKey = err
 	}
 	return a
 }
@@ -73,10 +78,13 @@ func (h *host) openData(partition string) (content string) {
 	}
 	if !there || untouched {
 		// A new volume's second header is there before its first, so an untouched file system may be one already.
-		if locked, err := luks.Looks(device); locked && err == nil {
+		if luks.Looks(device) {
 			h.versions.encrypted = true
 			return h.unlock(partition, device, m)
 		}
+	}
+	if untouched {
+		h.askAgain()
 	}
 	switch {
 	case !h.asked.encrypt && (h.asked.unread == nil || !untouched):
@@ -98,6 +106,27 @@ func (h *host) openData(partition string) (content string) {
 			"Its content is not used, and the node runs from RAM. Remove the cause and reboot, or remove kios/"+encrypted.AskFile+" from the medium to do without encryption.", err)))
 	}
 	return content
+}
+
+// askAgain makes sure of a medium that does not seem to ask, once all its folders can be read: Linux leaves out what it
+// cannot read of a folder, and says only to its own log that it did.
+func (h *host) askAgain() {
+	if h.asked.encrypt || h.asked.unread != nil || h.bootDevice == "" {
+		return
+	}
+	device, err := os.Open(h.bootDevice)
+	if err == nil {
+		err = errors.Join(fat.Check(device), device.Close())
+	}
+	if err == nil {
+		err = seed.WithBoot(h.bootDevice, h.modules.LoadFS, func(folder string) error {
+			h.asked = readAsked(folder)
+			return nil
+		})
+	}
+	if err != nil {
+		h.asked.unread = err
+	}
 }
 
 // wakeTPM returns what this machine can open a volume with. Machines whose system nobody has signed do not wait for a
@@ -132,7 +161,7 @@ func (h *host) wakeTPM() (m encrypted.Machine, forget func()) {
 func (h *host) unlock(partition string, device io.ReaderAt, m encrypted.Machine) (content string) {
 	start := time.Now()
 	v, err := encrypted.Unlock(device, m, h.asked.recovery)
-	if h.asked.recovery != "" {
+	if h.asked.recovery != "" || h.asked.unreadKey != nil {
 		h.removeRecoveryKey()
 	}
 	if err != nil {
@@ -140,8 +169,8 @@ func (h *host) unlock(partition string, device io.ReaderAt, m encrypted.Machine)
 		errors.As(err, &locked) // it is always one
 		h.versions.start.Closed = errors.Is(locked.Why, tpm.ErrSystem)
 		h.log.Error("data.failed", "device", partition, "cause", h.lasting(encrypted.Explain(partition, locked.Why)))
-		if locked.Key != nil {
-			h.log.Error("data.key", "device", partition, "cause", h.lasting(encrypted.ExplainKey(partition, locked.Key)))
+		if why := errors.Join(locked.Key, h.asked.unreadKey); why != nil {
+			h.log.Error("data.key", "device", partition, "cause", h.lasting(encrypted.ExplainKey(partition, why)))
 		}
 		return ""
 	}
@@ -285,7 +314,7 @@ func wipe(folder, name string) error {
 	}
 	info, err := file.Stat()
 	if err == nil {
-		_, err = file.WriteString(strings.Repeat("\x00", int(min(info.Size(), maxRecovery))))
+		_, err = file.WriteString(strings.Repeat("\x00", int(min(info.Size(), maxWiped))))
 	}
 	err = errors.Join(err, file.Sync(), file.Close(), os.Remove(path))
 	return errors.Join(err, atomicfile.SyncDir(folder))

@@ -16,6 +16,7 @@ import (
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/modules"
+	"kios.dev/init/internal/plainfile"
 	"kios.dev/init/internal/repeat"
 	"kios.dev/init/internal/tpm"
 )
@@ -107,6 +108,7 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 		"a volume, encryption asked":           {nil, true, asked{encrypt: true}, false, fault.CryptSystem},
 		"a volume and a wrong key":             {nil, true, asked{recovery: "00000-00000-00000-00000-00000-00000-00000-00000"}, false, fault.CryptKey},
 		"a volume and what is no key":          {nil, true, asked{recovery: "?"}, false, fault.CryptKey},
+		"a volume and a key that is too long":  {nil, true, asked{unreadKey: plainfile.ErrTooLong}, false, fault.CryptKey},
 		"two damaged headers of a volume":      {map[int64]string{450: "\x00\x00\x00", 16384 + 450: "\x00\x00\x00"}, true, asked{}, false, fault.CryptHeader},
 		"two damaged headers, asked to make":   {map[int64]string{450: "\x00\x00\x00", 16384 + 450: "\x00\x00\x00"}, true, asked{encrypt: true}, false, fault.CryptHeader},
 		"an ext4 whose second header is whole": {map[int64]string{1024 + 56: ext4Magic, 1024 + 104: buildUUID, 0: "\x00"}, true, asked{encrypt: true}, false, fault.CryptSystem},
@@ -212,6 +214,16 @@ func TestWhatPeopleAskForIsReadAndTheirKeyIsTakenOff(t *testing.T) {
 	}
 }
 
+func TestAKeyThatCannotBeReadIsNoMissingKey(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, encrypted.KeyFile), make([]byte, maxRecovery+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := readAsked(folder); a.recovery != "" || !errors.Is(a.unreadKey, plainfile.ErrTooLong) {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestAMediumThatCannotBeReadIsNoMediumThatDoesNotAsk(t *testing.T) {
 	loop := t.TempDir()
 	if err := os.Symlink(encrypted.AskFile, filepath.Join(loop, encrypted.AskFile)); err != nil {
@@ -221,12 +233,20 @@ func TestAMediumThatCannotBeReadIsNoMediumThatDoesNotAsk(t *testing.T) {
 		t.Errorf("a file that cannot be opened: %+v", a)
 	}
 	defer os.Remove(runDir) // a mount point is made there
-	for device, unread := range map[string]bool{"": false, "/dev/null": true} {
+	for _, c := range []struct {
+		device           string
+		expected, unread bool
+	}{{"", false, false}, {"", true, true}, {"/dev/null", true, true}} {
 		h, _, _ := living(t)
 		h.modules = noModules(t)
-		if h.takeArguments(device) || (h.asked.unread != nil) != unread {
-			t.Errorf("%q: %+v", device, h.asked)
+		if h.takeArguments(c.device, c.expected) || (h.asked.unread != nil) != c.unread {
+			t.Errorf("%+v: %+v", c, h.asked)
 		}
+	}
+	h, _, _ := living(t)
+	h.bootDevice, h.modules = "/dev/null", noModules(t)
+	if h.askAgain(); h.asked.unread == nil {
+		t.Error("a medium whose folders cannot be read does not ask")
 	}
 }
 

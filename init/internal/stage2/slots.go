@@ -38,6 +38,7 @@ type versions struct {
 	judged   atomic.Bool     // somebody judges this start: the boot came to its end, or took too long
 	file     string          // slots.json
 	volume   volume
+	medium   string   // slots.State.Medium
 	signers  []string // slots.State.Signers
 	unusable error    // why there is no volume
 	// hasModules says that modules come from a modules.erofs.
@@ -205,7 +206,7 @@ func (h *host) findVolume() {
 		v.unusable = fault.New(fault.SlotsMedium, "find the EFI system partition", slotsRemedy, err)
 		return
 	}
-	v.volume = esp.New(device, h.modules.LoadFS)
+	v.volume, v.medium = esp.New(device, h.modules.LoadFS), esp.Serial(device)
 }
 
 // espDevice returns the device of the partition booted from: the known one, or that with the GUID.
@@ -322,7 +323,7 @@ func (h *host) tellVersions(state slots.State) {
 func (h *host) writeVersions() {
 	v := h.versions
 	state := v.state
-	state.Signers, state.Encrypted = v.signers, v.encrypted
+	state.Signers, state.Encrypted, state.Medium = v.signers, v.encrypted, v.medium
 	if f := state.Failed; f != nil && v.ended != "" && v.of == f.Generation {
 		state.Failed = &slots.Failure{Generation: f.Generation, Why: f.Why + "; the last ended with " + v.ended}
 	}

@@ -23,7 +23,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 	choice := datapart.Search(want, h.modules, drivers, waits)
 	h.takeDirty(choice.Boot)
 	h.goBack(choice.Boot)
-	if h.takeArguments(choice.Boot) && h.options.DataPart != want.Spec {
+	if h.takeArguments(choice.Boot, want.KnowsBoot()) && h.options.DataPart != want.Spec {
 		want.Spec = h.options.DataPart
 		choice = datapart.Search(want, h.modules, drivers, waits)
 	}

@@ -130,7 +130,7 @@ class Follower {
   readonly #order: Order;
   readonly #context: CommandContext;
   readonly nodes: readonly Followed[];
-  #heardAt = Date.now();
+  #heardAt = performance.now();
   #isAway = false;
   #isStopped = false;
 
@@ -138,7 +138,7 @@ class Follower {
     this.#cluster = cluster;
     this.#order = order;
     this.#context = context;
-    this.nodes = names.map((name) => new Followed(name, order, Date.now()));
+    this.nodes = names.map((name) => new Followed(name, order, performance.now()));
   }
 
   async run(note: (detail: string) => void): Promise<void> {
@@ -158,7 +158,7 @@ class Follower {
     try {
       for (const node of this.nodes) if (!node.isOver) await this.#look(node);
       await this.#stopAfterFailure();
-      this.#heardAt = Date.now();
+      this.#heardAt = performance.now();
       this.#isAway = false;
       return true;
     } catch (error) {
@@ -171,13 +171,13 @@ class Follower {
   #bears(error: unknown): boolean {
     if (!mayPass(error, this.#isAway)) return false;
     const limitMs = Math.max(SILENCE_MS, this.#order.limits.stopping);
-    return Date.now() - this.#heardAt <= limitMs;
+    return performance.now() - this.#heardAt <= limitMs;
   }
 
   async #look(node: Followed): Promise<void> {
     const view = await readIfThere(this.#cluster, node.name);
     if (view === undefined) node.fail('the cluster has it no longer');
-    else if (node.see(view, Date.now()))
+    else if (node.see(view, performance.now()))
       this.#context.progress.info(`${node.name}: ${node.standing.says}`);
   }
 

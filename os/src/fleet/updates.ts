@@ -60,7 +60,25 @@ const DaemonSet = v.object({
     }),
   }),
 });
-const Pod = v.object({ spec: v.object({ nodeName: v.nullish(v.string(), '') }) });
+const Waiting = v.object({ reason: v.nullish(v.string(), ''), message: v.nullish(v.string(), '') });
+const Pod = v.object({
+  spec: v.object({ nodeName: v.nullish(v.string(), '') }),
+  status: v.nullish(
+    v.object({
+      containerStatuses: v.nullish(
+        v.array(v.object({ state: v.nullish(v.object({ waiting: v.nullish(Waiting) })) })),
+      ),
+    }),
+  ),
+});
+
+/** Reads on which node a pod is, and why it does not start; '' where nobody says why. */
+function podIn(item: unknown): readonly [node: string, why: string] {
+  const { spec, status } = v.parse(Pod, item);
+  const waiting = status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+  const why = [waiting?.reason, waiting?.message].filter(Boolean).join(': ');
+  return [spec.nodeName ?? '', why.replaceAll(/\s+/g, ' ').slice(0, 300)];
+}
 
 /** What the cluster's nodes are to run now. */
 export interface Wish {
@@ -183,6 +201,8 @@ export async function placeOrder(cluster: Cluster, order: UpdateOrder, wish: Wis
 /** The nodes on which the agents run. */
 export interface Updated {
   readonly names: readonly string[];
+  /** Why the pod of a node does not start. */
+  readonly held: ReadonlyMap<string, string>;
   /** None of them lacks its pod, as it does between the end of one and the start of the next. */
   readonly isWhole: boolean;
 }
@@ -193,11 +213,12 @@ export async function updatedNodes(cluster: Cluster): Promise<Updated> {
   const pods = await readList(cluster, {
     what: 'list the pods of the update agents',
     path: PODS,
-    parse: (item) => v.parse(Pod, item).spec.nodeName ?? '',
+    parse: podIn,
   });
-  const names = [...new Set(pods)].filter((name) => name !== '').toSorted();
+  const names = [...new Set(pods.map(([name]) => name))].filter((name) => name !== '').toSorted();
   const isSeen = (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
-  return { names, isWhole: isSeen && names.length >= (status?.desiredNumberScheduled ?? 0) };
+  const held = new Map(pods.filter(([, why]) => why !== ''));
+  return { names, held, isWhole: isSeen && names.length >= (status?.desiredNumberScheduled ?? 0) };
 }
 
 /** How a node stands to an order. */
@@ -228,10 +249,13 @@ function ofTurn({ annotations }: NodeView, { version, digest }: Update): Standin
     : open(`kiOS ${version} is staged: ${why}`);
 }
 
+/** How a node stands whose agent does not know of the order. */
+export const SILENT = open('its agent has not answered yet');
+
 /** Returns how a node stands to an order, by its annotations alone. */
 export function standingOf(node: NodeView, order: string): Standing {
   const update = parseUpdate(node.annotations[UPDATE]);
-  if (update?.order !== order) return open('its agent has not answered yet');
+  if (update?.order !== order) return SILENT;
   const { state, version, message } = update;
   switch (state) {
     case 'refused':

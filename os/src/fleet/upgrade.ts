@@ -11,8 +11,10 @@ import {
   placeOrder,
   readWish,
   requireOthersIdle,
+  SILENT,
   type Standing,
   standingOf,
+  type Updated,
   updatedNodes,
 } from './updates.ts';
 
@@ -40,7 +42,10 @@ class Follower {
   readonly #options: UpgradeOptions;
   readonly #context: CommandContext;
   readonly #standings = new Map<string, Standing>();
-  #changedAt = Date.now();
+  /** What the nodes themselves said. */
+  readonly #heard = new Map<string, string>();
+  #changedAt = performance.now();
+  #stall: string | undefined;
   #isAway = false;
   #isWhole = true;
 
@@ -49,6 +54,11 @@ class Follower {
     this.#order = order;
     this.#options = options;
     this.#context = context;
+  }
+
+  /** Why it gave up; undefined when it did not. */
+  get stall(): string | undefined {
+    return this.#stall;
   }
 
   get standings(): readonly (readonly [name: string, standing: Standing])[] {
@@ -61,7 +71,8 @@ class Follower {
       if ((await this.#lookAtAll()) && this.#isOver()) return;
       const open = this.standings.filter(([, { tag }]) => tag === 'open');
       note(`${this.#standings.size - open.length} of ${this.#standings.size} nodes`);
-      this.#requireProgress();
+      this.#stall = this.#stallIn(open);
+      if (this.#stall !== undefined) return;
       await sleep(POLL_MS, undefined, { signal });
     }
   }
@@ -72,20 +83,21 @@ class Follower {
     return this.#isWhole && tags.length > 0 && !tags.includes('open');
   }
 
-  #requireProgress(): void {
+  #stallIn(open: Follower['standings']): string | undefined {
     const { stallSeconds } = this.#options;
-    if (Date.now() - this.#changedAt <= stallSeconds * 1000) return;
-    const open = this.standings.filter(([, { tag }]) => tag === 'open');
-    const names = open.map(([name, { says }]) => `${name}: ${says}`).join('; ');
-    const why = names === '' ? 'no node runs the update agent' : names;
-    throw failed(`nothing has changed for ${stallSeconds} s: ${why}`);
+    // A workstation that sleeps, or whose clock is set, sees nothing meanwhile.
+    if (performance.now() - this.#changedAt <= stallSeconds * 1000) return undefined;
+    const why = open.length === 0 ? 'no node runs the update agent' : saidBy(open);
+    return `nothing has changed for ${stallSeconds} s: ${why}`;
   }
 
   /** Returns false when the API server is away, as it may be when it is on a node that reboots. */
   async #lookAtAll(): Promise<boolean> {
     try {
-      const views = await this.#read();
-      for (const view of views) this.#judge(view);
+      const { names, held, isWhole } = await updatedNodes(this.#cluster);
+      const views = await this.#read(names);
+      this.#isWhole = isWhole || this.#options.nodes.length > 0;
+      for (const view of views) this.#judge(view, held);
       for (const name of this.#standings.keys())
         if (!views.some((view) => view.name === name)) this.#standings.delete(name);
       this.#isAway = false;
@@ -98,25 +110,30 @@ class Follower {
   }
 
   /** Returns the nodes that are named, or all on which the agents run; one that is gone is none. */
-  async #read(): Promise<readonly NodeView[]> {
+  async #read(names: readonly string[]): Promise<readonly NodeView[]> {
     const { nodes } = this.#options;
     const named: NodeView[] = [];
     for (const name of nodes) named.push(await readNode(this.#cluster, name));
     if (nodes.length > 0) return named;
-    const { names, isWhole } = await updatedNodes(this.#cluster);
-    this.#isWhole = isWhole;
     return (await readNodes(this.#cluster)).filter(({ name }) => names.includes(name));
   }
 
-  #judge(view: NodeView): void {
+  /** A pod that does not start gives changing reasons for it, which are no progress. */
+  #judge(view: NodeView, held: Updated['held']): void {
     const { name } = view;
     const standing = standingOf(view, this.#order);
-    if (standing.says === this.#standings.get(name)?.says) return;
-    this.#standings.set(name, standing);
-    this.#changedAt = Date.now();
-    this.#context.progress.info(`${name}: ${standing.says}`);
+    if (standing.says !== this.#heard.get(name)) this.#changedAt = performance.now();
+    this.#heard.set(name, standing.says);
+    const why = standing === SILENT ? held.get(name) : undefined;
+    const says = why === undefined ? standing.says : `${standing.says}: ${why}`;
+    if (says === this.#standings.get(name)?.says) return;
+    this.#standings.set(name, { tag: standing.tag, says });
+    this.#context.progress.info(`${name}: ${says}`);
   }
 }
+
+const saidBy = (nodes: Follower['standings']): string =>
+  nodes.map(([name, { says }]) => `${name}: ${says}`).join('; ');
 
 function failed(why: string): KiosError {
   return new KiosError('KIOS_UPGRADE_FAILED', `update every node: ${why}`, {
@@ -160,7 +177,7 @@ export async function upgrade(context: CommandContext, options: UpgradeOptions):
   const follower = new Follower(cluster, id, options, context);
   await progress.task(`update to ${image}`, (note) => follower.run(note));
   report(context, options, follower.standings);
+  if (follower.stall !== undefined) throw failed(follower.stall);
   const lost = follower.standings.filter(([, { tag }]) => tag !== 'done');
-  if (lost.length === 0) return;
-  throw failed(lost.map(([name, { says }]) => `${name}: ${says}`).join('; '));
+  if (lost.length > 0) throw failed(saidBy(lost));
 }

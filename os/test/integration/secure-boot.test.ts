@@ -174,6 +174,13 @@ describe('keys', () => {
     expect(await listed('keys/db.auth')).toHaveLength(1);
   });
 
+  it('of a rotation trust what the earlier ones trusted besides their own', async () => {
+    await create('third', 'next');
+    const [, ...others] = await listed('next/db.auth');
+    expect(await listed('third/db.auth')).toEqual([await certificate('third/db.crt'), ...others]);
+    expect(await listed('third/db-both.auth')).toHaveLength(4);
+  });
+
   it('are put on a medium only with the key that signs its system', async () => {
     expect((await readEnrolment(at('keys'), await certificate('keys/db.crt'))).size).toBe(3);
     await expect(

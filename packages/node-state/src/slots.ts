@@ -26,6 +26,8 @@ export const SlotsState = v.object({
   encrypted: v.optional(v.boolean(), false),
   /** The board whose own loader started the system; empty on a machine with UEFI. */
   board: v.optional(v.string(), ''),
+  /** Serial number of the partition, which each flashed medium gets anew; empty where it is not known. */
+  medium: v.optional(v.string(), ''),
   /**
    * SHA-256 of the certificates whose keys may sign what this machine starts, in hexadecimal; null while Secure Boot is
    * off, and of an init that does not tell.

@@ -25,7 +25,7 @@ import {
   reportOf,
   type Seen,
 } from '../core/pass/decide.ts';
-import { digestIn, forgive, isForgiven, isOfMedium } from '../core/pass/memory.ts';
+import { digestIn, forgive, isForgiven, isOfMedium, markOf } from '../core/pass/memory.ts';
 import {
   type Asking,
   askFor,
@@ -149,12 +149,12 @@ export class Keeper {
       ? undefined
       : slots.failed?.generation;
     // After the power went while the partition was written, files are what the medium has.
-    if (slots.dirty || !isOfMedium(memory, slots.running, slots.version))
+    if (slots.dirty || !isOfMedium(memory, slots.running, markOf(slots)))
       await stager.distrust('all');
     // A good system that rots fails too, and then the same one may be staged again.
     if (failed !== undefined) await stager.distrust(failed);
     await stager.learn({ ...namedIn(slots), failed });
-    await stager.noteVersion(slots.running, slots.version);
+    await stager.noteMark(slots.running, markOf(slots));
     return {
       running: digestIn(stager.memory, slots.running),
       failed: digestIn(stager.memory, failed),

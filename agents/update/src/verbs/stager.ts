@@ -112,11 +112,11 @@ export class Stager {
     }
   }
 
-  /** Notes which version a generation says it is, by which a medium that is flashed anew is told from this one. */
-  async noteVersion(generation: number, version: string): Promise<void> {
+  /** Notes by what a generation is known, so that a medium that is flashed anew is told from this one. */
+  async noteMark(generation: number, mark: string): Promise<void> {
     const digest = digestIn(this.#memory, generation);
-    if (digest !== undefined && !isNoted(this.#memory, generation, version))
-      await this.keep(remember(this.#memory, generation, digest, version));
+    if (digest !== undefined && !isNoted(this.#memory, generation, mark))
+      await this.keep(remember(this.#memory, generation, digest, mark));
   }
 
   /** Stages a system, unless it is there already. Returns its generation. */

@@ -22,6 +22,7 @@ export const slots = (changes: Partial<SlotsState> = {}): SlotsState => ({
   modules: false,
   encrypted: false,
   board: '',
+  medium: '',
   failed: null,
   signers: null,
   reason: '',

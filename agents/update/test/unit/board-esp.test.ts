@@ -101,9 +101,14 @@ describe('a system for a board', () => {
     expect(digestIn(stager.memory, 5)).toBeUndefined();
   });
 
-  it('is taken back', async () => {
+  it.each(['system', 'system with overlays of a person'])('is taken back as a %s', async (kind) => {
     const stager = await openStager();
     await stager.stage(NAMED, wanted);
+    await vi.waitFor(() => expect(init.isMounted).toBe(false), 5000);
+    if (kind !== 'system') {
+      mkdirSync(init.at('disk/system/0002/overlays'));
+      init.write('system/0002/overlays/hat.dtbo', 'overlay');
+    }
     await stager.unstage(NAMED);
     expect(init.read('config.txt')).toBe(CONFIG);
     expect(init.names('system')).toEqual(['0001']);

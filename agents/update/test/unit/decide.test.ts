@@ -194,7 +194,8 @@ describe('asking for the reboot', () => {
     expect(askFor({ [reboot]: text }, text, NOW)).toEqual({});
     const failed = { [TURN]: formatTurn(turn({ request: text, phase: 'failed' })) };
     expect(askFor(failed, text, NOW)).toEqual({});
-    expect(askFor(failed, text, NOW + 21 * 60_000)).toEqual({ [reboot]: text });
+    for (const minutes of [21, -41])
+      expect(askFor(failed, text, NOW + minutes * 60_000)).toEqual({ [reboot]: text });
   });
 
   it('waits as long after agents have refused it, as those that do not know of updates', () => {

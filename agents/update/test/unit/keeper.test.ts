@@ -296,11 +296,15 @@ describe('a node that is to run another system', () => {
     expect(await keeper.next()).toBe('ask');
   });
 
-  it('knows a medium that was flashed anew, on which the first number is another system', async () => {
+  it.each([
+    ['version', { version: '0.3.0' }],
+    ['build of the same version', { medium: '5e6f7a8b' }],
+  ])('knows a medium that was flashed anew with another %s', async (_, changes) => {
+    said = slots({ medium: '1a2b3c4d' });
     await (await start(record(digestOf('running'), 7))).next();
     expect(told()).toMatchObject({ state: 'current' });
     init.put(1, 'flashed');
-    said = slots({ version: '0.3.0' });
+    said = slots({ medium: '1a2b3c4d', ...changes });
     boot = 'boot-2';
     await (await start()).next();
     expect(told()).toMatchObject({ running: digestOf('flashed') });

@@ -7,7 +7,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -16,6 +16,7 @@ import { errorCode, EXIT, KiosError } from '@kios/errors';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import type { Progress } from '../../workstation/progress.ts';
+import { certificatesIn, listsIn } from '../formats/signature-lists.ts';
 import { makeCertificate, toPem } from './certificate.ts';
 import { VARIABLES } from './enrolment.ts';
 import { MEASUREMENT_BITS, MeasurementKey } from './measurement-key.ts';
@@ -75,9 +76,13 @@ async function makeKeyPair(role: Role, now: Date): Promise<KeyPair> {
 }
 
 /** Reads a file of earlier keys; the failure has no part of it. */
-async function readEarlier(folder: string, name: string): Promise<string> {
+async function readEarlier(
+  folder: string,
+  name: string,
+  encoding: BufferEncoding = 'utf8',
+): Promise<string> {
   try {
-    return await readFile(path.join(folder, name), 'utf8');
+    return await readFile(path.join(folder, name), encoding);
   } catch (cause) {
     throw new KiosError('KIOS_KEYS_FILE', `read ${name} of ${folder}`, {
       exitCode: EXIT.config,
@@ -197,6 +202,15 @@ async function measurementKeyOf(
   return privateKey;
 }
 
+/** Returns what an earlier db trusts besides its own certificate: machines need it with the next key, too. */
+async function othersOf(folder: string): Promise<string[]> {
+  const own = await readEarlier(folder, 'db.crt');
+  const list = Buffer.from(await readEarlier(folder, 'db.auth', 'latin1'), 'latin1');
+  return certificatesIn(listsIn(list))
+    .map(toPem)
+    .filter((certificate) => certificate !== own);
+}
+
 const later = (time: Date): Date => new Date(time.getTime() + 1000);
 
 /** Fills a folder of keys, which nobody sees before it is whole. */
@@ -212,8 +226,9 @@ async function fill(
   const pairs = { PK: await kept('PK'), KEK: await kept('KEK'), db: await makeKeyPair('db', now) };
   for (const role of VARIABLES) await keys.writePair(role, pairs[role]);
   await keys.writeMeasurementKey(await measurementKeyOf(from, progress));
-  const others = microsoft ? await microsoftCertificates(progress) : [];
-  const db = [pairs.db.certificate, ...others];
+  const earlier = from === undefined ? [] : await othersOf(from);
+  const added = microsoft ? await microsoftCertificates(progress) : [];
+  const db = [...new Set([pairs.db.certificate, ...earlier, ...added])];
   await keys.writeSigned('PK', 'PK', 'PK', [pairs.PK.certificate], now);
   await keys.writeSigned('KEK', 'KEK', 'PK', [pairs.KEK.certificate], now);
   // Firmware takes no list that is older than the one that it has.
@@ -228,14 +243,15 @@ export async function createKeys(context: CommandContext, request: KeysRequest):
   const folder = path.resolve(request.folder);
   await assertEmpty(folder);
   await ensurePackages(['build'], context.progress);
-  // Only its owner may look into it.
-  const scratch = await mkdtemp(`${folder}.`).catch((cause: unknown) => {
-    throw folderError(folder, 'the folder beside it cannot be made', cause);
-  });
+  const scratch = `${folder}.${randomUUID()}`;
   const remove = (): Promise<void> => rm(scratch, { recursive: true, force: true });
   // An interruption ends the program without the block below.
   context.undo.defer(remove);
   try {
+    // Only its owner may look into it.
+    await mkdir(scratch, { mode: 0o700 }).catch((cause: unknown) => {
+      throw folderError(folder, 'the folder beside it cannot be made', cause);
+    });
     await fill(scratch, request, context);
     await chmod(scratch, 0o700);
     await rename(scratch, folder).catch((cause: unknown) => {

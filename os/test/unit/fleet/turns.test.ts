@@ -262,12 +262,12 @@ function passAfterPlacing(
   refusals: readonly number[] = [],
   then: () => void = () => {},
 ): void {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['performance'] });
   let looks = 0;
   fault = (method) => {
     const isPlaced = looks > 0 || ['a', 'b'].every((name) => requestOf(name) !== undefined);
     if (method !== 'GET' || !isPlaced) return undefined;
-    if (looks === 0) vi.setSystemTime(Date.now() + seconds * 1000);
+    if (looks === 0) vi.advanceTimersByTime(seconds * 1000);
     if (looks === refusals.length) then();
     return refusals[looks++];
   };

@@ -197,6 +197,7 @@ describe('with an API server', () => {
   /** What the agents do once they know of an order. */
   let onOrder: (id: string) => void;
   let onList: () => void;
+  let podStatus: object;
   /** Nodes whose pod has ended, and not begun again. */
   let restarting: Set<string>;
 
@@ -225,7 +226,7 @@ describe('with an API server', () => {
       const items = [...nodes.keys()].filter((name) => !restarting.has(name));
       return partOf(
         url,
-        items.map((nodeName) => ({ spec: { nodeName } })),
+        items.map((nodeName) => ({ spec: { nodeName }, status: podStatus })),
       );
     }
     if (url.startsWith('/api/v1/nodes?')) return partOf(url, [...nodes.keys()].map(nodeOf));
@@ -251,6 +252,7 @@ describe('with an API server', () => {
     printed = [];
     onOrder = () => {};
     onList = () => {};
+    podStatus = {};
     restarting = new Set();
     template = {
       metadata: {},
@@ -332,11 +334,49 @@ describe('with an API server', () => {
   });
 
   it('gives up when nothing happens to any node', { timeout: 20_000 }, async () => {
-    vi.useFakeTimers({ toFake: ['Date'] });
-    onList = () => vi.setSystemTime(Date.now() + 100_000);
-    const running = run();
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onList = () => vi.advanceTimersByTime(100_000);
+    const running = run({ json: true });
     await expect(running).rejects.toMatchObject({ code: 'KIOS_UPGRADE_FAILED' });
     await expect(running).rejects.toThrow(/nothing has changed for 60 s: a: its agent has not/);
+    const says = 'its agent has not answered yet';
+    expect(JSON.parse(printed[0] ?? '')).toEqual({
+      image: IMAGE,
+      nodes: ['a', 'b'].map((node) => ({ node, result: 'open', says })),
+    });
+  });
+
+  it.each([[], ['a']])(
+    'says why agents do not start: %j',
+    { timeout: 20_000 },
+    async (...named) => {
+      vi.useFakeTimers({ toFake: ['performance'] });
+      const reasons = ['ErrImagePull', 'ImagePullBackOff'];
+      const waiting = { reason: '', message: 'registry.example/kios/os:0.2.O:\n not found' };
+      onList = () => {
+        vi.advanceTimersByTime(40_000);
+        waiting.reason = reasons.pop() ?? 'ErrImagePull';
+      };
+      podStatus = { containerStatuses: [{ state: { waiting } }] };
+      await expect(run({ nodes: named })).rejects.toThrow(
+        /a: its agent has not answered yet: ErrImagePull: registry\.example\/kios\/os:0\.2\.O: not found/,
+      );
+    },
+  );
+
+  it('does not count the time for which the clock was set', { timeout: 20_000 }, async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    let looks = 0;
+    onList = () => {
+      vi.setSystemTime(Date.now() + 100_000);
+      if (++looks > 1)
+        for (const name of nodes.keys())
+          nodes.set(name, update({ order: ordered, state: 'current' }));
+    };
+    let ordered = '';
+    onOrder = (order) => (ordered = order);
+    await run();
+    expect(looks).toBeGreaterThan(1);
   });
 
   it('only orders with --no-wait, and says what was there before', async () => {

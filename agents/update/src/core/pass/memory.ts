@@ -1,11 +1,12 @@
+import type { SlotsState } from '@kios/node-state';
 import * as v from 'valibot';
 
 const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const System = v.object({
   generation: v.number(),
   digest: Digest,
-  /** The version that it says it is; absent of one that has not run. */
-  version: v.optional(v.string()),
+  /** By what it is known; absent of one that has not run. */
+  mark: v.optional(v.string()),
 });
 
 const Memory = v.object({
@@ -49,26 +50,29 @@ export const digestIn = ({ systems }: Memory, generation: number | undefined): s
 export const highestIn = ({ systems }: Memory): number =>
   Math.max(0, ...systems.map(({ generation }) => generation));
 
+/** Returns by what a running system is known without its file: its version, and the medium that it is on. */
+export const markOf = ({ version, medium }: Pick<SlotsState, 'version' | 'medium'>): string =>
+  `${version} ${medium}`.trim();
+
 /** Notes which file a generation is. */
 export function remember(
   memory: Memory,
   generation: number,
   digest: string,
-  version?: string,
+  mark?: string,
 ): Memory {
   const others = memory.systems.filter((system) => system.generation !== generation);
-  const system = { generation, digest, ...(version === undefined ? {} : { version }) };
+  const system = { generation, digest, ...(mark === undefined ? {} : { mark }) };
   return { ...memory, systems: [...others, system].slice(-KEPT) };
 }
 
-export const isNoted = ({ systems }: Memory, generation: number, version: string): boolean =>
-  systems.some((system) => system.generation === generation && system.version === version);
+export const isNoted = ({ systems }: Memory, generation: number, mark: string): boolean =>
+  systems.some((system) => system.generation === generation && system.mark === mark);
 
 /** Whether what is remembered is of this medium: one that was flashed anew begins with the first number again. */
-export const isOfMedium = ({ systems }: Memory, running: number, version: string): boolean =>
+export const isOfMedium = ({ systems }: Memory, running: number, mark: string): boolean =>
   systems.every(
-    (system) =>
-      system.generation !== running || system.version === undefined || system.version === version,
+    (system) => system.generation !== running || system.mark === undefined || system.mark === mark,
   );
 
 export function noteFailure(memory: Memory, digest: string, why: string): Memory {

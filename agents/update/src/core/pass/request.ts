@@ -34,7 +34,8 @@ const NONE: Changes = {};
 function hasFailedLately(annotations: Annotations, text: string, now: number): boolean {
   const turn = parseTurn(annotations[TURN]);
   if (turn?.phase !== 'failed' || (turn.request !== text && turn.request !== '')) return false;
-  return now - Date.parse(turn.since) < AGAIN_MS;
+  // A clock that was ahead then does not hold it up until that time.
+  return Math.abs(now - Date.parse(turn.since)) < AGAIN_MS;
 }
 
 /** Returns what asks for the boot of a staged system: once, and not in place of what a person has asked for. */

@@ -7,10 +7,10 @@ import {
   readdir,
   readFile,
   rename,
+  rm,
   rmdir,
   stat,
   statfs,
-  unlink,
 } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -164,7 +164,8 @@ async function write(file: string, flags: 'wx' | 'r+', text: string): Promise<vo
 async function carryOut(op: Op, esp: Esp, os: string, signal: AbortSignal): Promise<void> {
   switch (op.tag) {
     case 'remove':
-      await unlink(esp.at(op.path));
+      // A person may have put a folder there, such as overlays of a board.
+      await rm(esp.at(op.path), { recursive: true });
       return flush(path.dirname(esp.at(op.path)));
     case 'removeFolder':
       await rmdir(esp.at(op.path));

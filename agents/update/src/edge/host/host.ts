@@ -25,6 +25,7 @@ const UNTOLD: SlotsState = {
   modules: false,
   encrypted: false,
   board: '',
+  medium: '',
   signers: null,
   reason: 'its init does not know of updates',
 };

@@ -15,12 +15,19 @@ beforeAll(async () => {
 
 afterAll(() => rm(state, { recursive: true }));
 
-const kios = (...args: readonly string[]) =>
-  execa(process.execPath, [main, ...args], {
+const settings = () =>
+  ({
     reject: false,
     stdin: 'ignore',
-    env: { KIOS_STATE_DIR: state, KIOS_DEBUG: undefined, KIOS_NO_INSTALL: '1' },
-  });
+    env: {
+      KIOS_STATE_DIR: state,
+      KIOS_DIST_DIR: state,
+      KIOS_DEBUG: undefined,
+      KIOS_NO_INSTALL: '1',
+    },
+  }) as const;
+
+const kios = (...args: readonly string[]) => execa(process.execPath, [main, ...args], settings());
 
 it('takes a flag for which another one has no room', async () => {
   const { stderr } = await kios('bench', 'boot', '--memory', '64');
@@ -190,4 +197,21 @@ it('reports that nothing runs, and `down` succeeds then', async () => {
   expect(stdout).toBe('node: off\ncontrol plane: stopped');
   expect(exitCode).toBe(0);
   expect((await kios('down', '--purge')).exitCode).toBe(0);
+});
+
+/** Runs the program from a shell, for outputs that execa itself would open. */
+const fromShell = (command: string, ...args: readonly string[]) =>
+  execa('sh', ['-c', command, 'sh', process.execPath, main, ...args], settings());
+
+it('fails when its result does not fit on the disk', async () => {
+  const { exitCode, stderr } = await fromShell('"$@" >/dev/full', 'status');
+  expect(stderr).toMatch(/^kios: cannot print the result: ENOSPC.* \[KIOS_DISK_FULL\]\n/);
+  expect(exitCode).toBe(EXIT.system);
+});
+
+it('goes on to its end when nobody reads what it says', async () => {
+  // A localhost gets a warning before the build is looked for.
+  const words = ['publish', 'localhost:1/a', '--pin', path.join(state, 'pinned')];
+  const { exitCode } = await fromShell('"$@" 2>/dev/full', ...words);
+  expect(exitCode).toBe(EXIT.unavailable);
 });

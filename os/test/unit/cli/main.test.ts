@@ -111,6 +111,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['keys for an unsigned system', ['build', '--enroll', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['keys where files are', ['keys', 'create', '/etc'], 'KIOS_KEYS_FOLDER', EXIT.usage],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a folder that is no image', ['inspect', '/etc'], 'KIOS_ARTEFACT', EXIT.data],
+    ['no medium', ['configure', 'none.img', '--show'], 'KIOS_MEDIUM_FOREIGN', EXIT.data],
     ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
     [
       'no node at a time',
@@ -190,6 +192,17 @@ it('prints its version', async () => {
 
 it('prints a completion script', async () => {
   expect((await kios('completion')).stdout).toContain('kios');
+});
+
+it.each([
+  ['a command', ['fla'], /^flash$/m],
+  ['an option', ['flash', ''], /^--serial$/m],
+  ['the values of an option', ['build', '--arch', ''], /^arm64$/m],
+  ['the words of kubectl, which it does not run', ['kubectl', 'delete', 'node', 'a', ''], /^$/],
+])('completes %s', async (_, words, expected) => {
+  const { exitCode, stdout, stderr } = await kios('--get-yargs-completions', './kios', ...words);
+  expect([exitCode, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(expected);
 });
 
 it('reports that nothing runs, and `down` succeeds then', async () => {

@@ -5,6 +5,7 @@ import { EXIT, KiosError } from '@kios/errors';
 import { commandLine } from './cli/parser.ts';
 import { fullFolders } from './workstation/space.ts';
 import { explain, formatExplanation } from './workstation/terminal/explain.ts';
+import { plain } from './workstation/terminal/plain.ts';
 import { progressOn } from './workstation/terminal/progress.ts';
 
 const INTERRUPTED = 130;
@@ -45,7 +46,7 @@ try {
     progress: progressOn(process.stderr),
     signal: stop.signal,
     undo,
-    print: (line) => void process.stdout.write(`${line}\n`),
+    print: (line) => void process.stdout.write(`${plain(line)}\n`),
   });
   const parsed = Promise.resolve(parser.parseAsync());
   parsed.catch(() => {}); // After an interruption, later failures of the command do not matter.

@@ -1,5 +1,7 @@
 import { describe, EXIT, KiosError, type ExitCode } from '@kios/errors';
 
+import { plain } from './plain.ts';
+
 /** A failure as the terminal shows it. */
 export interface Explanation {
   /** `verb object to target`, which reads as a sentence after "cannot". */
@@ -70,7 +72,7 @@ const remedyOf = (remedy: string | undefined): { remedy?: string } =>
 
 /** Formats an explanation as lines: the failure and its code, a program's output indented, then the remedy. */
 export function formatExplanation({ message, code, remedy }: Explanation): string[] {
-  const [first = '', ...rest] = message.trim().split('\n');
+  const [first = '', ...rest] = plain(message).trim().split('\n');
   return [
     `kios: cannot ${first} [${code}]`,
     ...rest.map((line) => `  ${line.trimEnd()}`),

@@ -1,3 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+
+import { EXIT, KiosError } from '@kios/errors';
+
 import { commandLine } from './cli/parser.ts';
 import { fullFolders } from './workstation/space.ts';
 import { explain, formatExplanation } from './workstation/terminal/explain.ts';
@@ -17,11 +21,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     if (stop.signal.aborted) process.exit(INTERRUPTED);
     stop.abort();
   });
-// The reader of a pipe (`kios logs | head`) may exit at any time.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+// The reader of a pipe (`kios logs | head`) may exit, a terminal may close and a disk may be full at any time. What the
+// command started is undone then too.
+let lost: NodeJS.ErrnoException | undefined;
+process.stdout.on('error', (error) => {
+  lost = error;
+  stop.abort();
 });
+process.stderr.on('error', () => {});
 
 async function report(error: unknown): Promise<void> {
   const explanation = explain(error);
@@ -43,7 +50,7 @@ try {
   });
   const parsed = Promise.resolve(parser.parseAsync());
   parsed.catch(() => {}); // After an interruption, later failures of the command do not matter.
-  if ((await Promise.race([parsed, interrupted])) === 'interrupted') {
+  if ((await Promise.race([parsed, interrupted])) === 'interrupted' && lost === undefined) {
     process.stderr.write('kios: interrupted\n');
     process.exitCode = INTERRUPTED;
   }
@@ -51,5 +58,14 @@ try {
   await report(error);
 }
 await undo.disposeAsync().catch(report);
+await setImmediate(); // The failure of a write is told after the write.
+if (lost !== undefined && lost.code !== 'EPIPE')
+  await report(
+    new KiosError('KIOS_OUTPUT', 'print the result', {
+      cause: lost,
+      exitCode: EXIT.system,
+      remedy: 'Send the output elsewhere.',
+    }),
+  );
 // Work left behind by an interruption must not keep the process alive.
 process.exit();

@@ -66,11 +66,13 @@ export async function readAt(file: FileHandle, at: number, bytes: number): Promi
   return buffer.subarray(0, read);
 }
 
+const KINDS = 'Name a kios.img, a flashed device, a kios.efi or a root.erofs.';
+
 /** Tells an artefact's kind; fails with the reason for any other file. */
 export async function kindOf(name: string, file: FileHandle): Promise<ArtefactKind> {
   const status = await file.stat();
   if (!status.isFile() && !status.isBlockDevice())
-    throw artefactError(name, 'it is neither a file nor a disk');
+    throw artefactError(name, 'it is neither a file nor a disk', KINDS);
   const start = await readAt(file, 0, EROFS_AT + 4);
   if (start.toString('latin1', SECTOR, SECTOR + 8) === 'EFI PART') return 'disk';
   if (start.toString('latin1', 0, 2) === 'MZ') return 'efi';
@@ -82,6 +84,6 @@ export async function kindOf(name: string, file: FileHandle): Promise<ArtefactKi
   throw artefactError(
     name,
     'it has no partition table and is neither an EFI file nor a root file system',
-    'Name a kios.img, a flashed device, a kios.efi or a root.erofs.',
+    KINDS,
   );
 }

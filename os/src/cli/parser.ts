@@ -1,4 +1,5 @@
 import type { KiosError } from '@kios/errors';
+import * as v from 'valibot';
 import yargs, { type Argv } from 'yargs';
 
 import { KIOS } from '../build/versions.ts';
@@ -27,6 +28,9 @@ import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
 import { upgradeCommand } from './commands/upgrade.ts';
 
+/** What yargs passes to a check beside the values; its types name something else. */
+const Options = v.object({ key: v.record(v.string(), v.unknown()), array: v.array(v.string()) });
+
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
 function refuse(message: string): KiosError {
   const fault = message.replaceAll(/\s+/g, ' ').trim();
@@ -35,6 +39,24 @@ function refuse(message: string): KiosError {
     `read the command line: ${clause}`,
     'See ./kios --help or ./kios COMMAND --help.',
   );
+}
+
+/** Refuses values that yargs lets pass: a list where one is meant, an empty one, and a word as a number. */
+function checkValues(
+  argv: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+  options: v.InferOutput<typeof Options>,
+): true {
+  // yargs makes an empty text of a lone hyphen.
+  const isHyphen = argv.includes('-') && !argv.includes('');
+  for (const name of Object.keys(options.key)) {
+    const value = given[name];
+    if (Number.isNaN(value)) throw refuse(`${name} is no number`);
+    if (value === '' && !isHyphen) throw refuse(`${name} is empty`);
+    if (Array.isArray(value) && !options.array.includes(name))
+      throw refuse(`${name} is given more than once`);
+  }
+  return true;
 }
 
 /** Builds the parser. It neither ends the process nor prints a failure: `main.ts` does both. */
@@ -70,10 +92,12 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .demandCommand(1, 'a command is missing')
     .version(KIOS)
     .strict()
+    .check((given, options) => checkValues(argv, given, v.parse(Options, options)))
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | undefined, error: Error | undefined) => {
-      throw error ?? refuse(message ?? 'it is not valid');
+      // A YError is of yargs itself, and says no more than the message.
+      throw error === undefined || error.name === 'YError' ? refuse(message ?? '') : error;
     });
 }

@@ -1,7 +1,7 @@
 import { request as requestPlain } from 'node:http';
 import { request, type RequestOptions } from 'node:https';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { describe, EXIT, KiosError } from '@kios/errors';
 import type { KubeConfig } from '@kubernetes/client-node';
 
 /** A GET, or a PATCH of an object. */
@@ -33,12 +33,15 @@ export interface Cluster {
   ask(question: Question): Promise<Answer>;
 }
 
-const kubeconfigError = (message: string, cause?: unknown): KiosError =>
+const kubeconfigError = (message: string): KiosError =>
   new KiosError('KIOS_FLEET_KUBECONFIG', message, {
-    ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.config,
     remedy: 'Name a kubeconfig that kubectl takes, whose context is the cluster of the nodes.',
   });
+
+/** Says why a file is no kubeconfig. The further lines of a YAML error quote the file, which holds secrets. */
+const faultOf = (cause: unknown): string =>
+  cause instanceof TypeError ? 'it has another form' : (describe(cause).split('\n')[0] ?? '');
 
 async function openConfig(file: string, context: string | undefined): Promise<KubeConfig> {
   // The library loads slowly, and no other command needs it.
@@ -47,7 +50,7 @@ async function openConfig(file: string, context: string | undefined): Promise<Ku
   try {
     config.loadFromFile(file);
   } catch (cause) {
-    throw kubeconfigError(`read the kubeconfig ${file}`, cause);
+    throw kubeconfigError(`read the kubeconfig ${file}: ${faultOf(cause)}`);
   }
   if (context !== undefined) config.setCurrentContext(context);
   return config;

@@ -4,13 +4,13 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-import { cacheDir, repository } from './paths.ts';
+import { cacheDir, distRoot } from './paths.ts';
 
 const MIB = 1 << 20;
 
 /** Folders that a build writes to, and the bytes it needs there at least. A first build needs some GiB more. */
 const WRITTEN: readonly (readonly [folder: string, needed: number])[] = [
-  [path.join(repository, 'dist'), 1024 * MIB],
+  [distRoot, 1024 * MIB],
   [cacheDir, 1024 * MIB],
   [tmpdir(), 256 * MIB],
 ];

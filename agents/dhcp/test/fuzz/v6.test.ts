@@ -6,7 +6,6 @@ import { Random } from '@kios/bytes/testing';
 import { describe, expect, it } from 'vitest';
 
 import { decodeAdvertisement, type RouterAdvertisement } from '../../src/core/ra/advertisement.ts';
-import { learnFlags, modeAt } from '../../src/core/ra/mode.ts';
 import { learnResolvers, NO_RESOLVERS, resolversAt } from '../../src/core/ra/resolvers.ts';
 import { beginExchange } from '../../src/core/v6/client/exchange.ts';
 import { step6 } from '../../src/core/v6/client/machine.ts';
@@ -148,7 +147,6 @@ function useAnnouncement(said: RouterAdvertisement): void {
   const { dns, search } = resolversAt(resolvers, 'eth0', 0);
   checkConfig({ dns: dns.slice(0, 8), search, ntp: [] });
   check(dns.length <= 16 && search.length <= 16, 'long lists');
-  modeAt(learnFlags([], 'fe80::1', said, 0), 0);
 }
 
 const ANNOUNCEMENTS = PACKETS / 10;

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { describe, EXIT, KiosError } from '@kios/errors';
+import { EXIT, KiosError } from '@kios/errors';
 
 import { openToolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
@@ -137,11 +137,11 @@ export async function exportImage(
     return await exportAll(image, file, options, { out, scratch }, context);
   } catch (cause) {
     if (cause instanceof KiosError) throw cause;
-    throw new KiosError(
-      'KIOS_EXPORT',
-      `export ${image}: ${cause instanceof Error ? cause.message : describe(cause)}`,
-      { cause, exitCode: EXIT.data },
-    );
+    throw new KiosError('KIOS_EXPORT', `export ${image}`, {
+      cause,
+      exitCode: EXIT.data,
+      remedy: 'Export an image that ./kios build made, to a folder in which you may write.',
+    });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

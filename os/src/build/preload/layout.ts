@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { KiosError } from '@kios/errors';
+import { EXIT, KiosError } from '@kios/errors';
 import * as v from 'valibot';
 
 import { fileSha256 } from '../../workstation/digest.ts';
@@ -49,6 +49,7 @@ export class Layout {
 
   fault(cause: string): KiosError {
     return new KiosError('KIOS_PRELOAD_IMAGE', `preload the image ${this.#source}: ${cause}`, {
+      exitCode: EXIT.data,
       remedy: 'Save it again as an OCI archive that holds the image for the node’s architecture.',
     });
   }

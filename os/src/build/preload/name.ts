@@ -1,4 +1,4 @@
-import { KiosError } from '@kios/errors';
+import { EXIT, KiosError } from '@kios/errors';
 
 import { REGISTRY } from '../shipped.ts';
 
@@ -29,6 +29,7 @@ function repositoryOf(host: string | undefined, path: string): string {
 
 const refuse = (text: string, cause: string): KiosError =>
   new KiosError('KIOS_PRELOAD_IMAGE', `preload the image ${text}: ${cause}`, {
+    exitCode: EXIT.data,
     remedy: 'Give a reference such as registry.example/team/app:1, or the path of an OCI archive.',
   });
 

@@ -4,6 +4,7 @@ import { SERIES_NAMES, type SeriesName } from '../../bench/growth/series.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface GrowthArgs {
   json: boolean;
@@ -24,14 +25,6 @@ export function readSeries(list: string): SeriesName[] {
       `Name some of ${SERIES_NAMES.join(', ')}, separated by commas.`,
     );
   return SERIES_NAMES.filter((name) => names.includes(name));
-}
-
-function readMinutes(minutes: number): number {
-  if (Number.isFinite(minutes) && minutes >= 1) return minutes;
-  throw usageError(
-    `use --minutes ${minutes}: the idle node is watched for a minute or longer`,
-    'Give a number of minutes.',
-  );
 }
 
 export const growthBench = (context: CommandContext): CommandModule<unknown, GrowthArgs> => ({
@@ -56,7 +49,7 @@ export const growthBench = (context: CommandContext): CommandModule<unknown, Gro
       })
       .check(({ series, minutes }) => {
         if (series !== undefined) readSeries(series);
-        return readMinutes(minutes) > 0;
+        return checkWhole('minutes', minutes);
       })
       .example('$0 bench growth', 'Measure all; a run that was interrupted goes on where it stopped')
       .example('$0 bench growth --series pods,memory', 'Measure boots with many static pods, and with much memory')

@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface RuntimesArgs {
   json: boolean;
@@ -35,6 +36,7 @@ export const runtimesBench = (context: CommandContext): CommandModule<unknown, R
         default: [],
         describe: 'Another runtime, as NAME=FILE: a program that takes a JavaScript file',
       })
+      .check(({ rounds }) => checkWhole('rounds', rounds))
       .check(({ with: others }) => others.map(readRuntime).length === others.length)
       .example('$0 bench runtimes --with llrt=/usr/local/bin/llrt', 'Compare one more'),
   handler: async ({ json, rounds, with: others }) => {

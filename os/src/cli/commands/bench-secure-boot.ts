@@ -1,8 +1,8 @@
 import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../../workstation/usage-error.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface SecureBootArgs {
   json: boolean;
@@ -26,13 +26,7 @@ export const secureBootBench = (
         describe: 'Also start machines with a TPM, which measure what they start',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'Memory of the machines in MiB' })
-      .check(({ memory }) => {
-        if (Number.isInteger(memory) && memory >= LEAST_MIB) return true;
-        throw usageError(
-          `use --memory ${memory}: a node needs at least ${LEAST_MIB} MiB`,
-          'Give a number of MiB.',
-        );
-      })
+      .check(({ memory }) => checkWhole('memory', memory, LEAST_MIB))
       .example('$0 bench secure-boot --no-tpm', 'Compare without a TPM, in half the time'),
   handler: async ({ json, tpm, memory }) => {
     const { benchSecureBoot } = await import('../../bench/secure-boot/secure-boot.ts');

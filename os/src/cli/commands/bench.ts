@@ -8,6 +8,7 @@ import { memoryBench } from './bench-memory.ts';
 import { runtimesBench } from './bench-runtimes.ts';
 import { secureBootBench } from './bench-secure-boot.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface BootArgs {
   json: boolean;
@@ -63,6 +64,7 @@ const bootstrapBench = (context: CommandContext): CommandModule<unknown, Bootstr
         default: true,
         describe: 'Also boot a node, to measure how long kubelet is down',
       })
+      .check(({ rounds }) => checkWhole('rounds', rounds))
       .example('$0 bench bootstrap --no-boot', 'Measure the agent alone, in about a minute'),
   handler: async ({ json, rounds, boot }) => {
     const { benchBootstrap } = await import('../../bench/bootstrap.ts');
@@ -86,6 +88,7 @@ const modulesBench = (context: CommandContext): CommandModule<unknown, ModulesAr
         default: true,
         describe: 'Also boot nodes, to measure leases, coldplug and memory',
       })
+      .check(({ rounds }) => checkWhole('rounds', rounds))
       .example('$0 bench modules --no-boot', 'Compare with kmod only, in a few minutes'),
   handler: async ({ json, rounds, boot }) => {
     const { benchModules } = await import('../../bench/modules.ts');
@@ -145,6 +148,7 @@ const dhcpBench = (context: CommandContext): CommandModule<unknown, DhcpArgs> =>
         default: 15,
         describe: 'Number of times each client starts',
       })
+      .check(({ rounds }) => checkWhole('rounds', rounds))
       .example('$0 bench dhcp --rounds 3', 'Compare them quickly'),
   handler: async ({ json, rounds }) => {
     const { benchDhcp } = await import('../../bench/dhcp.ts');

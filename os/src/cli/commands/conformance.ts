@@ -2,6 +2,7 @@ import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface ConformanceArgs {
   focus: string[];
@@ -32,14 +33,6 @@ function readSlice(text: string): { slice: number; slices: number } {
 function readNodes(nodes: number): 1 | 2 {
   if (nodes === 1 || nodes === 2) return nodes;
   throw usageError(`use --nodes ${nodes}: a run has one node or two`, 'Give 1 or 2.');
-}
-
-function readParallel(parallel: number): number {
-  if (Number.isInteger(parallel) && parallel >= 1 && parallel <= MOST_PARALLEL) return parallel;
-  throw usageError(
-    `use --parallel ${parallel}: it is no number of specs`,
-    `Give a number from 1 to ${MOST_PARALLEL}.`,
-  );
 }
 
 export const conformanceCommand = (
@@ -88,6 +81,7 @@ export const conformanceCommand = (
         default: false,
         describe: 'Also run the specs that have a result of the same image: passed, failed or skipped',
       })
+      .check(({ parallel }) => checkWhole('parallel', parallel, 1, MOST_PARALLEL))
       .example([
         ['$0 conformance', 'Run all that a node must pass and that has no result yet'],
         ['$0 conformance --slice 3/20', 'Run a twentieth of it'],
@@ -96,7 +90,7 @@ export const conformanceCommand = (
       ]), // prettier-ignore
   handler: async ({ slice, nodes, parallel, ...options }) => {
     const { conformance } = await import('../../conformance/conformance.ts');
-    const counts = { nodes: readNodes(nodes), parallel: readParallel(parallel) };
+    const counts = { nodes: readNodes(nodes), parallel };
     await conformance(context, { ...options, ...counts, ...readSlice(slice) });
   },
 });

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../../workstation/usage-error.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface DoctorArgs {
   kubeconfig: string;
@@ -11,10 +11,11 @@ interface DoctorArgs {
   timeout: number;
 }
 
+/** A day; a timer of Node reaches 49. */
+const LONGEST_SECONDS = 86_400;
+
 /** What the command ends with when something is wrong with the node, as diff(1) does for a difference. */
 const WRONG = 1;
-/** Timers hold no more than some days. */
-const LONGEST = 86_400;
 
 export const doctorCommand = (context: CommandContext): CommandModule<unknown, DoctorArgs> => ({
   command: 'doctor <kubeconfig> <node>',
@@ -48,14 +49,13 @@ export const doctorCommand = (context: CommandContext): CommandModule<unknown, D
         default: 30,
         describe: 'Seconds that each reply may take',
       })
+      .check(({ timeout }) => checkWhole('timeout', timeout, 1, LONGEST_SECONDS))
       .example('$0 doctor ~/.kube/config node-1', 'Look at a node, and write a bundle')
       .example('$0 doctor admin.conf node-1 -o node-1.tar.gz', 'Choose the name of the bundle')
       .epilogue(
         'It ends with 0 when nothing is known to be wrong, and with 1 otherwise. It only reads, by the Kubernetes API, and leaves out secrets (docs/inspect.md).',
       ),
   handler: async ({ timeout, kubeconfig, node, context: chosen, output }) => {
-    if (!(timeout > 0 && timeout <= LONGEST))
-      throw usageError(`wait ${timeout} s for a reply`, 'Give a number of seconds above 0, at most a day.'); // prettier-ignore
     const { examine } = await import('../../fleet/doctor/doctor.ts');
     const { wrong } = await examine(context, {
       kubeconfig,

@@ -23,8 +23,10 @@ export const kubectlCommand = (): CommandModule<unknown, KubectlArgs> => ({
       .example('$0 kubectl get nodes', 'List the nodes')
       .example('$0 kubectl -n kube-system get pods -o wide', 'List the pods of the node'),
   handler: async () => {
-    const { kubectlInteractive } = await import('../../lab/kubectl.ts');
     const given = process.argv.slice(2);
+    // A shell's Tab. This flag of yargs, too, is an argument of kubectl here.
+    if (given[0] === '--get-yargs-completions') return;
+    const { kubectlInteractive } = await import('../../lab/kubectl.ts');
     process.exitCode = await kubectlInteractive(given.slice(given.indexOf('kubectl') + 1));
   },
 });

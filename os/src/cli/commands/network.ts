@@ -1,17 +1,9 @@
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../../workstation/usage-error.ts';
 
-/** yargs makes an empty text of a lone hyphen. An empty name, as of an unset variable, must not wait for input. */
-function given(file: string): string {
-  if (file !== '') return file;
-  if (process.argv.includes('-')) return '-';
-  throw usageError(
-    'read the network file: its name is empty',
-    'Name a file, or - for standard input.',
-  );
-}
+/** yargs makes an empty text of a lone hyphen. */
+const given = (file: string): string => (file === '' ? '-' : file);
 
 interface FileArgs {
   file: string;

@@ -2,16 +2,11 @@ import type { CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { type Arch, ARCHES } from '../../workstation/paths.ts';
-import { usageError } from '../../workstation/usage-error.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface ProfileArgs {
   arch: Arch;
   boots: number;
-}
-
-function readBoots(boots: number): number {
-  if (Number.isInteger(boots) && boots >= 1) return boots;
-  throw usageError(`use --boots ${boots}: it is no number of boots`, 'Give 1 or more.');
 }
 
 export const profileCommand = (context: CommandContext): CommandModule<unknown, ProfileArgs> => ({
@@ -29,12 +24,13 @@ export const profileCommand = (context: CommandContext): CommandModule<unknown, 
         default: 3,
         describe: 'Number of boots; what any of them touches counts',
       })
+      .check(({ boots }) => checkWhole('boots', boots))
       .example(
         '$0 profile',
         'Write os/profile/amd64 anew, after a program of the root has changed',
       ),
   handler: async ({ arch, boots }) => {
     const { profile } = await import('../../bench/profile/profile.ts');
-    await profile(context, { arch, boots: readBoots(boots) });
+    await profile(context, { arch, boots });
   },
 });

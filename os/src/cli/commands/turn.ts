@@ -2,8 +2,8 @@ import type { Action } from '@kios/node-turn';
 import type { Argv, CommandModule } from 'yargs';
 
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../../workstation/usage-error.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface TurnArgs {
   kubeconfig: string;
@@ -18,17 +18,6 @@ interface TurnArgs {
 }
 
 const COUNTS = ['max-unavailable', 'wait-seconds', 'drain-seconds', 'boot-seconds'] as const;
-
-const check =
-  (command: Action) =>
-  (args: TurnArgs): true => {
-    const wrong = COUNTS.find((name) => !Number.isSafeInteger(args[name]) || args[name] < 1);
-    if (wrong === undefined) return true;
-    throw usageError(
-      `use --${wrong}: it is not a whole number above 0`,
-      `See ./kios ${command} --help.`,
-    );
-  };
 
 const options = (args: Argv, end: string) =>
   args
@@ -107,7 +96,7 @@ const turnCommand = (action: Action, context: CommandContext): CommandModule<unk
     describe,
     builder: (args) =>
       options(args, end)
-        .check(check(action))
+        .check((args) => COUNTS.every((name) => checkWhole(name, args[name])))
         .example(examples.map(([line, says]): [string, string] => [line, says]))
         .epilogue('The cluster needs the agents of examples/lifecycle: docs/lifecycle.md.'),
     handler: async (args) => {

@@ -2,8 +2,8 @@ import type { CommandModule } from 'yargs';
 
 import type { KernelName } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
-import { usageError } from '../../workstation/usage-error.ts';
 import { kernelOption } from './kernel-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface UpArgs {
   once: boolean;
@@ -39,18 +39,9 @@ export const upCommand = (context: CommandContext): CommandModule<unknown, UpArg
         describe:
           'Port of this workstation’s 127.0.0.1 that the guest may reach as 10.0.2.2:PORT; may be given several times',
       })
-      .check(({ offer }) => {
-        const wrong = offer.find((port) => !Number.isInteger(port) || port < 1 || port > 65_535);
-        if (wrong === undefined) return true;
-        throw usageError(`use --offer ${wrong}: not a port`, 'Give a number from 1 to 65535.');
-      })
-      .check(({ memory, cpus }) => {
-        if (memory >= 512 && cpus >= 1) return true;
-        throw usageError(
-          `use --memory ${memory} --cpus ${cpus}: a node needs at least 512 MiB and 1 processor`,
-          'See ./kios up --help.',
-        );
-      })
+      .check(({ offer }) => offer.every((port) => checkWhole('offer', port, 1, 65_535)))
+      .check(({ memory }) => checkWhole('memory', memory, 512))
+      .check(({ cpus }) => checkWhole('cpus', cpus))
       .example('$0 up', 'Start a node and keep it running')
       .example('$0 up --offer 5000', 'Let the node pull from a registry on this workstation')
       .example('$0 up --once', 'Prove that this checkout works and leave nothing running'),

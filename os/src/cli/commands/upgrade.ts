@@ -3,6 +3,7 @@ import type { CommandModule } from 'yargs';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { usageError } from '../../workstation/usage-error.ts';
 import { jsonOption } from './json-option.ts';
+import { checkWhole } from './whole-number.ts';
 
 interface UpgradeArgs {
   kubeconfig: string;
@@ -23,14 +24,8 @@ function check(args: UpgradeArgs): true {
       `use the image ${args.image}: it is no reference with a tag or a digest`,
       'Name what ./kios publish prints for the image os.',
     );
-  const least = { 'max-unavailable': 0, 'stall-seconds': 1 } as const;
-  for (const name of ['max-unavailable', 'stall-seconds'] as const)
-    if (!Number.isSafeInteger(args[name]) || args[name] < least[name])
-      throw usageError(
-        `use --${name}: it is not a whole number from ${least[name]} on`,
-        'See ./kios upgrade --help.',
-      );
-  return true;
+  checkWhole('max-unavailable', args['max-unavailable'], 0);
+  return checkWhole('stall-seconds', args['stall-seconds']);
 }
 
 export const upgradeCommand = (context: CommandContext): CommandModule<unknown, UpgradeArgs> => ({

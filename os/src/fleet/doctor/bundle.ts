@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -23,7 +23,11 @@ export class Bundle {
     const scratch = path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID()}.tmp`);
     try {
       await mkdir(scratch, { mode: 0o700 });
+      // A file does not take the place of a folder, which would show only at the end.
+      if ((await stat(file).catch(() => undefined))?.isDirectory() === true)
+        throw new Error('it is a folder');
     } catch (cause) {
+      await rm(scratch, { recursive: true, force: true });
       throw new KiosError('KIOS_DOCTOR_OUTPUT', `write ${file}`, {
         cause,
         exitCode: EXIT.permission,

@@ -12,7 +12,7 @@ import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT, IMAGES } from './boot-folder.ts';
 import { refuseUnencryptable } from './encryption.ts';
 import { ownModules } from './modules.ts';
-import { type CopiedPartition, Partition } from './partition.ts';
+import { type CopiedPartition, isDevice, Partition } from './partition.ts';
 import { type Change, type FileContent, planChanges } from './plan.ts';
 import { type Shown, showMedium } from './show.ts';
 import { type ConfigureRequest, type Medium, readWanted } from './wanted.ts';
@@ -154,9 +154,11 @@ export async function configure(context: CommandContext, options: ConfigureOptio
       remedy: 'Give what to put there, or --show; ./kios configure --help lists both.',
     });
   const { progress } = context;
+  await isDevice(options.target); // A wrong name fails before anything is fetched.
   await ensurePackages(['build', 'media'], progress);
   const tools = await openToolroot(progress);
   await using partition = await Partition.open(options.target, tools);
+  context.undo.use(partition); // An interruption ends the program in this block.
   const shown = await configurePartition(partition, options, context, tools);
   printShown(shown, options.json, context.print);
 }

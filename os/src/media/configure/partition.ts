@@ -24,12 +24,22 @@ import { findDisk } from '../disks/lsblk.ts';
 import { MIB } from '../units.ts';
 import type { FileContent } from './plan.ts';
 
-const foreign = (file: string, why: string): KiosError =>
+const foreign = (file: string, why: string, cause?: unknown): KiosError =>
   new KiosError('KIOS_MEDIUM_FOREIGN', `find kiOS on ${file}: ${why}`, {
+    ...(cause === undefined ? {} : { cause }),
     exitCode: EXIT.data,
     remedy:
       'Name a disk image that ./kios build made, unpacked, or a device that it was flashed to.',
   });
+
+/** Tells a device from a file; fails for anything else. */
+export async function isDevice(file: string): Promise<boolean> {
+  const info = await stat(file).catch((cause: unknown) => {
+    throw foreign(file, 'it cannot be opened', cause);
+  });
+  if (info.isFile() || info.isBlockDevice()) return info.isBlockDevice();
+  throw foreign(file, 'it is neither a file nor a disk');
+}
 
 /** Fails when a part of a device is in use: what is written beside a mounted file system damages it. */
 async function refuseMounted(device: string): Promise<void> {
@@ -79,15 +89,11 @@ export class Partition implements AsyncDisposable {
   }
 
   static async open(file: string, tools: Toolroot): Promise<Partition> {
-    const info = await stat(file).catch((cause: unknown) => {
-      throw new KiosError('KIOS_MEDIUM_FOREIGN', `open ${file}`, { cause, exitCode: EXIT.data });
-    });
-    const isDevice = info.isBlockDevice();
-    if (!isDevice && !info.isFile()) throw foreign(file, 'it is neither a file nor a disk');
-    if (isDevice) await refuseMounted(file);
-    const as = isDevice && !(await mayUse(file)) ? ['sudo', '--'] : [];
+    const asDevice = await isDevice(file);
+    if (asDevice) await refuseMounted(file);
+    const as = asDevice && !(await mayUse(file)) ? ['sudo', '--'] : [];
     const dir = await mkdtemp(path.join(tmpdir(), 'kios-configure-'));
-    const partition = new Partition(file, isDevice, as, tools, dir);
+    const partition = new Partition(file, asDevice, as, tools, dir);
     try {
       partition.#range = await partition.#find();
     } catch (error) {

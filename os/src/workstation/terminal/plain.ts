@@ -1,2 +1,5 @@
-/** Makes a text harmless for a terminal: what nodes, pods and images say may have characters that it obeys. */
-export const plain = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, '\uFFFD');
+import { stripVTControlCharacters } from 'node:util';
+
+/** Removes what would command the terminal: a text may quote a file, or what a cluster says. Lines and tabs stay. */
+export const plain = (text: string): string =>
+  stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, ' ');

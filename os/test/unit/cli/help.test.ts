@@ -14,6 +14,8 @@ const COMMANDS = [
   'flash',
   'configure',
   'publish',
+  'inspect',
+  'export',
   'manifests',
   'manifests check',
   'bootstrap',

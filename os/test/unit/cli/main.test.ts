@@ -15,12 +15,19 @@ beforeAll(async () => {
 
 afterAll(() => rm(state, { recursive: true }));
 
-const kios = (...args: readonly string[]) =>
-  execa(process.execPath, [main, ...args], {
+const settings = () =>
+  ({
     reject: false,
     stdin: 'ignore',
-    env: { KIOS_STATE_DIR: state, KIOS_DEBUG: undefined, KIOS_NO_INSTALL: '1' },
-  });
+    env: {
+      KIOS_STATE_DIR: state,
+      KIOS_DIST_DIR: state,
+      KIOS_DEBUG: undefined,
+      KIOS_NO_INSTALL: '1',
+    },
+  }) as const;
+
+const kios = (...args: readonly string[]) => execa(process.execPath, [main, ...args], settings());
 
 it('takes a flag for which another one has no room', async () => {
   const { stderr } = await kios('bench', 'boot', '--memory', '64');
@@ -44,6 +51,25 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       EXIT.data,
     ],
     ['a port that is none', ['up', '--offer', '70000'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an option without its value', ['export', '--format'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an option with an empty value', ['publish', 'a.b', '--pin='], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an empty name', ['inspect', ''], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an empty name beside others', ['flash', '', 'sdz'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['an option twice', ['status', '--log', 'a', '--log', 'b'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a choice twice',
+      ['build', '--arch', 'amd64', '--arch', 'arm64'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    ['no rounds', ['bench', 'dhcp', '--rounds', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['half a processor', ['up', '--cpus', '1.5'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a time that no timer holds',
+      ['doctor', 'none', 'a', '--timeout', '9999999'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
     ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a number of boots that is none', ['profile', '--boots', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a size that is none', ['bench', 'boot', '--memory', '2G'], 'KIOS_CLI_USAGE', EXIT.usage],
@@ -85,6 +111,8 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['keys for an unsigned system', ['build', '--enroll', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['keys where files are', ['keys', 'create', '/etc'], 'KIOS_KEYS_FOLDER', EXIT.usage],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
+    ['a folder that is no image', ['inspect', '/etc'], 'KIOS_ARTEFACT', EXIT.data],
+    ['no medium', ['configure', 'none.img', '--show'], 'KIOS_MEDIUM_FOREIGN', EXIT.data],
     ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
     [
       'no node at a time',
@@ -172,9 +200,37 @@ it('prints a completion script', async () => {
   expect((await kios('completion')).stdout).toContain('kios');
 });
 
+it.each([
+  ['a command', ['fla'], /^flash$/m],
+  ['an option', ['flash', ''], /^--serial$/m],
+  ['the values of an option', ['build', '--arch', ''], /^arm64$/m],
+  ['the words of kubectl, which it does not run', ['kubectl', 'delete', 'node', 'a', ''], /^$/],
+])('completes %s', async (_, words, expected) => {
+  const { exitCode, stdout, stderr } = await kios('--get-yargs-completions', './kios', ...words);
+  expect([exitCode, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(expected);
+});
+
 it('reports that nothing runs, and `down` succeeds then', async () => {
   const { stdout, exitCode } = await kios('status');
   expect(stdout).toBe('node: off\ncontrol plane: stopped');
   expect(exitCode).toBe(0);
   expect((await kios('down', '--purge')).exitCode).toBe(0);
+});
+
+/** Runs the program from a shell, for outputs that execa itself would open. */
+const fromShell = (command: string, ...args: readonly string[]) =>
+  execa('sh', ['-c', command, 'sh', process.execPath, main, ...args], settings());
+
+it('fails when its result does not fit on the disk', async () => {
+  const { exitCode, stderr } = await fromShell('"$@" >/dev/full', 'status');
+  expect(stderr).toMatch(/^kios: cannot print the result: ENOSPC.* \[KIOS_DISK_FULL\]\n/);
+  expect(exitCode).toBe(EXIT.system);
+});
+
+it('goes on to its end when nobody reads what it says', async () => {
+  // A localhost gets a warning before the build is looked for.
+  const words = ['publish', 'localhost:1/a', '--pin', path.join(state, 'pinned')];
+  const { exitCode } = await fromShell('"$@" 2>/dev/full', ...words);
+  expect(exitCode).toBe(EXIT.unavailable);
 });

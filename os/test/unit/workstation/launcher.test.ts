@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   chmod,
   copyFile,
@@ -52,14 +53,21 @@ const install = async (folder: string, name: string, body: string): Promise<void
   await chmod(file, 0o755);
 };
 
-async function kios(...args: readonly string[]) {
+const installPrograms = async (): Promise<void> => {
   for (const [name, body] of Object.entries(programs)) await install('bin', name, body);
-  return execa(path.join(machine, 'checkout/kios'), args, {
+};
+
+const start = (args: readonly string[]) =>
+  execa(path.join(machine, 'checkout/kios'), args, {
     reject: false,
     stdin: 'ignore',
     extendEnv: false,
     env: { ...environment, MACHINE: machine, PATH: path.join(machine, 'bin') },
   });
+
+async function kios(...args: readonly string[]) {
+  await installPrograms();
+  return start(args);
 }
 
 /** Makes an npm package's archive with one program. */
@@ -160,6 +168,19 @@ describe('where Node and npm are installed the launcher', () => {
     expect((await kios('status')).stdout).toBe('main: status');
     expect(await calls()).toEqual(before);
     expect(await called(/^apt-get/)).toEqual([]);
+  });
+
+  it('says so when it waits for another one that installs', async () => {
+    const lock = path.join(machine, 'checkout/package-lock.json');
+    const other = execa('flock', [lock, 'sh', '-c', 'echo held; read _'], { reject: false });
+    await once(other.stdout, 'data');
+    await installPrograms();
+    const waiting = start(['up']);
+    waiting.stderr.on('data', (said) => {
+      if (String(said).includes('waiting for another kios')) other.stdin.end('\n');
+    });
+    expect((await waiting).exitCode).toBe(0);
+    await other;
   });
 
   it('runs npm again when the lock file has changed', async () => {

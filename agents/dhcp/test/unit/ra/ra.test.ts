@@ -6,7 +6,6 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { decodeAdvertisement, decodeUserOptions } from '../../../src/core/ra/advertisement.ts';
-import { learnFlags, modeAt } from '../../../src/core/ra/mode.ts';
 import {
   learnResolvers,
   NO_RESOLVERS,
@@ -24,12 +23,6 @@ const NO_OPTIONS = { mtu: undefined, prefixes: [], routes: [], dnsServers: [], s
 const servers = (lifetimeSeconds: number, ...values: string[]) => ({
   ...NO_OPTIONS,
   dnsServers: [{ values, lifetimeSeconds }],
-});
-
-const flags = (managed: boolean, other: boolean, lifetimeSeconds = 60) => ({
-  managed,
-  other,
-  lifetimeSeconds,
 });
 
 describe('a router advertisement', () => {
@@ -146,31 +139,5 @@ describe('name servers of routers', () => {
   it('have their link beside them where they are link-local', () => {
     const known = learnResolvers(NO_RESOLVERS, ROUTER, servers(60, 'fe80::9'), 0);
     expect(resolversAt(known, 'eth0', 0).dns).toEqual(['fe80::9%eth0']);
-  });
-});
-
-describe('the flags of routers', () => {
-  it('ask for the most that any of them asks for, while it counts', () => {
-    const one = learnFlags([], ROUTER, flags(false, true), 0);
-    const both = learnFlags(one, 'fe80::2', flags(true, false, 30), 0);
-    expect([modeAt([], 0), modeAt(one, 0), modeAt(both, 0)]).toEqual([
-      'off',
-      'stateless',
-      'stateful',
-    ]);
-    expect([modeAt(both, 30_000), modeAt(both, 60_000)]).toEqual(['stateless', 'off']);
-  });
-
-  it('are replaced by the same router', () => {
-    const one = learnFlags([], ROUTER, flags(true, true), 0);
-    expect(modeAt(learnFlags(one, ROUTER, flags(false, false), 1), 1)).toBe('off');
-  });
-
-  it('of a thousand routers are sixteen', () => {
-    let known = learnFlags([], ROUTER, flags(true, true), 0);
-    for (let at = 0; at < 1000; at += 1) {
-      known = learnFlags(known, `fe80::${at}:1`, flags(false, false), 0);
-    }
-    expect(known).toHaveLength(16);
   });
 });

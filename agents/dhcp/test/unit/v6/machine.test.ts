@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { duidOfMac, duidOfUuid, iaidOfMac } from '../../../src/core/v6/client/identity.ts';
+import { duidOfMac, iaidOfMac } from '../../../src/core/v6/client/identity.ts';
 import { step6, wakeTime6 } from '../../../src/core/v6/client/machine.ts';
 import type { Input6, State6 } from '../../../src/core/v6/client/model.ts';
 import { adopt6, begin6 } from '../../../src/core/v6/client/start.ts';
@@ -441,9 +441,7 @@ describe('a client without addresses to ask for', () => {
   });
 });
 
-it('a client is known by its hardware address, or by its machine', () => {
+it('a client is known by its hardware address', () => {
   expect([...duidOfMac('02:00:00:00:00:01')]).toEqual([0, 3, 0, 1, 2, 0, 0, 0, 0, 1]);
-  expect([...duidOfUuid(new Uint8Array(16).fill(7))].slice(0, 3)).toEqual([0, 4, 7]);
-  expect(() => duidOfUuid(new Uint8Array(15))).toThrow('15 bytes');
   expect(iaidOfMac('02:00:01:02:03:04')).toBe(0x01020304);
 });

@@ -77,7 +77,7 @@ it.each(['check', 'render'])(
   'network %s of an empty name does not wait for input',
   async (verb) => {
     const { stderr, exitCode } = await kios([verb, ''], GOOD);
-    expect(stderr).toMatch(/^kios: cannot read the network file: its name is empty/);
+    expect(stderr).toMatch(/^kios: cannot read the command line: file is empty/);
     expect(exitCode).toBe(EXIT.usage);
   },
 );

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { describe as textOf } from '@kios/errors';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { type Diagnosis, examine } from '../../../../src/fleet/doctor/doctor.ts';
@@ -263,6 +264,29 @@ describe('a failure leaves nothing behind:', () => {
     ); // prettier-ignore
     await expect(examined).rejects.toMatchObject({ code: 'KIOS_DOCTOR_OUTPUT' });
     expect(cluster.asked).toEqual([]);
+  });
+
+  it('a bundle in the place of a folder', async () => {
+    await using cluster = await fakeCluster(folder, replies());
+    await using undo = new AsyncDisposableStack();
+    const examined = examine(
+      { progress: silent, signal: stop.signal, undo, print: () => {} },
+      { kubeconfig: cluster.kubeconfig, node: NODE, context: undefined, output: folder, timeout: 5 },
+    ); // prettier-ignore
+    await expect(examined).rejects.toMatchObject({ code: 'KIOS_DOCTOR_OUTPUT' });
+    expect(cluster.asked).toEqual([]);
+  });
+
+  it.each([
+    ['that is no YAML', 'users:\n- name: a\n  user:\n    token: SECRET\n   bad: [\n'],
+    ['of which nothing is there', 'null\n'],
+    ['whose server is a number', 'clusters: [{name: a, cluster: {server: 5}}]\n'],
+  ])('a kubeconfig %s, none of which is shown', async (_, text) => {
+    const kubeconfig = path.join(folder, 'broken.kubeconfig');
+    await writeFile(kubeconfig, text);
+    const failed = await examineWith({ kubeconfig }).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 'KIOS_FLEET_KUBECONFIG' });
+    expect(textOf(failed)).not.toMatch(/SECRET|Cannot read properties|is not a function/);
   });
 
   it('a context that the kubeconfig lacks', async () => {

@@ -1,23 +1,31 @@
+import { EXIT } from '@kios/errors';
 import { expect, it } from 'vitest';
 
 import { formatExplanation } from '../../../../src/workstation/terminal/explain.ts';
 import { plain } from '../../../../src/workstation/terminal/plain.ts';
 import { progressOn } from '../../../../src/workstation/terminal/progress.ts';
 
-const HOSTILE = '\u001B]0;title\u0007\u009B2J\r\u007Fstays\tand\nétat …';
-const HARMLESS = '�]0;title��2J��stays\tand\nétat …';
+it('keeps text, lines and tabs', () => expect(plain('ä …\n\tb')).toBe('ä …\n\tb'));
 
-it('a text loses what a terminal obeys, but line ends and tabs', () => {
-  expect(plain(HOSTILE)).toBe(HARMLESS);
+it.each([
+  ['a cleared screen', 'a\u001B[2Jb'],
+  ['a title', 'a\u001B]0;title\u0007b'],
+  ['a bell', 'a\u0007b'],
+  ['an overwritten line', 'a\rb'],
+  ['an introducer of one byte', 'a\u009B2Jb'],
+])('commands nothing of the terminal: %s', (_, text) => {
+  expect(plain(text)).not.toMatch(/\p{Cc}/u);
+  expect(plain(text)).toMatch(/^a.*b$/);
 });
 
-it('neither a failure nor a line of progress has such characters', () => {
-  expect(formatExplanation({ message: HOSTILE, code: 'KIOS_X', exitCode: 1 }).join('\n')).toBe(
-    'kios: cannot �]0;title��2J��stays\tand [KIOS_X]\n  état …',
-  );
-  for (const isTTY of [true, false]) {
-    let shown = '';
-    progressOn({ isTTY, write: (text) => (shown += text) }).info(HOSTILE);
-    expect(shown).toContain(HARMLESS);
-  }
+it('goes over what an error quotes', () => {
+  const message = 'read a: \u001B[2Jb\nc\u0007';
+  const lines = formatExplanation({ message, code: 'KIOS_X', exitCode: EXIT.data });
+  expect(lines).toEqual(['kios: cannot read a: b [KIOS_X]', '  c']);
+});
+
+it.each([true, false])('goes over a line of progress; on a terminal: %s', (isTTY) => {
+  let shown = '';
+  progressOn({ isTTY, write: (text) => (shown += text) }).info('a\u0007b');
+  expect(shown).toContain('a b');
 });

@@ -1,9 +1,8 @@
-import { DecodeError, fromHex } from '@kios/bytes';
+import { fromHex } from '@kios/bytes';
 
 import type { Fqdn, VendorClass } from '../wire/codec.ts';
 
 const DUID_LINK_LAYER = 3;
-const DUID_UUID = 4;
 const ETHERNET = 1;
 
 /** The fields that are equal in all messages of a link. */
@@ -18,12 +17,6 @@ export interface Identity6 {
 /** A DUID made of a hardware address: the same after the disk is erased. RFC 8415 §11.4. */
 export const duidOfMac = (mac: string): Uint8Array =>
   Uint8Array.of(0, DUID_LINK_LAYER, 0, ETHERNET, ...fromHex(mac));
-
-/** A DUID made of the machine's UUID: the same after a change of cards. RFC 6355. */
-export function duidOfUuid(uuid: Uint8Array): Uint8Array {
-  if (uuid.length !== 16) throw new DecodeError(`make DUID: a UUID of ${uuid.length} bytes`);
-  return Uint8Array.of(0, DUID_UUID, ...uuid);
-}
 
 /** The link's number within its client: the same whatever the link is called. RFC 8415 §12.1. */
 export const iaidOfMac = (mac: string): number =>

@@ -20,8 +20,8 @@ function asleepInLinux(registers: string): number[] {
 /**
  * Returns which interrupt an emulated PC has lost, in words; undefined of none. Linux ends each interrupt before it
  * sleeps. A processor that sleeps with one in service took it from its APIC and never ran the handler; it gets no other
- * of that class or below, so not even its timer's. QEMU does so to a second processor in about one boot of a hundred
- * when the workstation is busy.
+ * of that class or below, so not even its timer's. QEMU does so to a processor in about one boot of a hundred when the
+ * workstation is busy.
  */
 export async function lostInterrupt(ask: Ask): Promise<string | undefined> {
   const monitor = async (line: string): Promise<string> =>

@@ -102,10 +102,28 @@ func (h *host) openData(partition string) (content string) {
 		h.versions.encrypted = err == nil
 	}
 	if err != nil {
-		h.log.Error("data.failed", "device", partition, "cause", h.lasting(fault.New(fault.CryptMake, "encrypt "+partition,
-			"Its content is not used, and the node runs from RAM. Remove the cause and reboot, or remove kios/"+encrypted.AskFile+" from the medium to do without encryption.", err)))
+		h.log.Error("data.failed", "device", partition, "cause", h.lasting(unmade(partition, err)))
 	}
 	return content
+}
+
+// errOverwritten means that a partition's file system is no longer whole, and its volume not yet.
+var errOverwritten = errors.New("its unencrypted file system is partly overwritten")
+
+func overwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errOverwritten, err)
+}
+
+// unmade returns why there is no volume, with what to do.
+func unmade(partition string, why error) *fault.Error {
+	remedy := "Remove the cause and reboot, or remove kios/" + encrypted.AskFile + " from the medium to do without encryption."
+	if errors.Is(why, errOverwritten) {
+		remedy = "Check the disk and reboot, and it is tried again. To do without encryption, flash the medium again."
+	}
+	return fault.New(fault.CryptMake, "encrypt "+partition, "Its content is not used, and the node runs from RAM. "+remedy, why)
 }
 
 // askAgain makes sure of a medium that does not seem to ask, once all its folders can be read: Linux leaves out what it
@@ -229,7 +247,7 @@ func (h *host) encrypt(partition string, m encrypted.Machine) (content string, e
 		return "", err
 	}
 	if err = fill(content, image); err == nil {
-		err = h.write(partition, v)
+		err = overwritten(h.write(partition, v))
 	}
 	if err != nil {
 		return "", errors.Join(err, v.Mapping(partition, 0).Close())
@@ -244,7 +262,7 @@ func fill(content string, image *encrypted.Image) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(image.Write(device), device.Close())
+	return overwritten(errors.Join(image.Write(device), device.Close()))
 }
 
 // write opens the partition for writing only when the volume has anything for it.

@@ -3,6 +3,7 @@ package stage2
 import (
 	"bytes"
 	"crypto/rsa"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -135,6 +136,24 @@ func TestAPartitionIsUsedOrLeftAloneAndEachReasonIsTold(t *testing.T) {
 		}
 		if after, _ := os.ReadFile(device); !bytes.Equal(before, after) {
 			t.Errorf("%s: the partition was written to", name)
+		}
+	}
+}
+
+func TestAFileSystemThatIsPartlyOverwrittenIsNotOfferedInPlaceOfAVolume(t *testing.T) {
+	image := binary.LittleEndian.AppendUint64([]byte("kiosimg1"), 1)
+	image = binary.LittleEndian.AppendUint32(image, 1)
+	image = append(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(image, 0), 1), 1, 'x')
+	one, err := encrypted.ReadImage(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const without = "remove kios/encrypt from the medium"
+	for device, offered := range map[string]bool{"/dev/full": false, "/no/such/device": true} {
+		why := fill(device, one)
+		told := unmade("/dev/sda2", why)
+		if why == nil || !errors.Is(told, why) || told.Code != fault.CryptMake || strings.Contains(told.Remedy, without) != offered {
+			t.Errorf("%s: %v: %s", device, told, told.Remedy)
 		}
 	}
 }

@@ -29,14 +29,33 @@ function parseObject(text: string): Record<string, unknown> {
   return isObject(value) ? value : {};
 }
 
+type Fields = Partial<Record<string, unknown>>;
+
+/** Characters that a line which is too long keeps of each text: the first that fit, the last whatever they are. */
+const TEXT_LENGTHS = [300, 150, 25];
+
+/** Returns what tells a fault, in a line and in an error alike. */
+function shortened({ code, message, cause, remedy }: Fields, length: number): Fields {
+  const text = (value: unknown) => (typeof value === 'string' ? value.slice(0, length) : undefined);
+  return { code: text(code), message: text(message), cause: text(cause), remedy: text(remedy) };
+}
+
+function cutLine(fields: Fields, length: number): string {
+  const { lvl, t, up, agent, ev, err } = fields;
+  const error = isObject(err) ? shortened(err, length) : undefined;
+  const known = { lvl, t, up, agent, ev, ...shortened(fields, length), err: error, cut: true };
+  return `${JSON.stringify(known)}\n`;
+}
+
+const fits = (line: string): boolean => Buffer.byteLength(line) <= MAX_LINE_BYTES;
+
 /** Shortens a line to the console's limit. It stays valid JSON, because programs read the console too. */
 export function fitLine(line: string): string {
   const text = line.trimEnd();
-  if (Buffer.byteLength(text) <= MAX_LINE_BYTES) return `${text}\n`;
-  const { lvl, t, up, agent, ev, err }: Partial<Record<string, unknown>> = parseObject(text);
-  const { code, message }: Partial<Record<string, unknown>> = isObject(err) ? err : {};
-  const why = typeof message === 'string' ? message.slice(0, 300) : undefined;
-  return `${JSON.stringify({ lvl, t, up, agent, ev, err: { code, message: why }, cut: true })}\n`;
+  if (fits(text)) return `${text}\n`;
+  const fields: Fields = parseObject(text);
+  const [shortest = '', ...longer] = TEXT_LENGTHS.map((n) => cutLine(fields, n)).toReversed();
+  return longer.findLast(fits) ?? shortest;
 }
 
 class Console implements ConsoleSocket {

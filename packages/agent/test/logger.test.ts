@@ -214,4 +214,22 @@ describe('fitLine', () => {
     expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1024);
     expect(parse(line)).toMatchObject({ ev: 'failed', err: { code: 'KIOS_X' }, cut: true });
   });
+
+  it('keeps code, cause and remedy of a fault, shortened', () => {
+    const fault = { code: 'KIOS_X', cause: 'run the pod: ü'.padEnd(900, 'ü'), remedy: 'Read it.' };
+    const line = fitLine(JSON.stringify({ lvl: 'error', agent: 'x', ev: 'fault', ...fault }));
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1024);
+    const cause = expect.stringMatching(/^run the pod: ü{100}/) as unknown;
+    expect(parse(line)).toMatchObject({ ...fault, cause, cut: true });
+    expect(parse(line)).not.toHaveProperty('err');
+  });
+
+  it.each(['\u0001', '"', '→', '\u{1F600}'])('fits a line with long texts of %j', (character) => {
+    const text = character.repeat(3000);
+    const err = { code: 'KIOS_X', message: text, remedy: text };
+    const fault = { code: 'KIOS_Y', cause: text, remedy: text, err };
+    const line = fitLine(JSON.stringify({ lvl: 'error', agent: 'x', ev: 'failed', ...fault }));
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(1024);
+    expect(parse(line)).toMatchObject({ code: 'KIOS_Y', err: { code: 'KIOS_X' }, cut: true });
+  });
 });

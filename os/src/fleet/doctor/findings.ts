@@ -29,8 +29,23 @@ const isBad = (condition: Condition): boolean => {
 
 const sentence = (text: string): string => text.replaceAll(/\s+/g, ' ').trim().replace(/\.*$/, '.');
 
-function conditions({ node }: Facts): string[] {
-  return (node?.status.conditions ?? []).filter(isBad).map(({ type, status, ...rest }) => {
+const messagesOf = ({ node }: Facts): string =>
+  (node?.status.conditions ?? []).map(({ message }) => message).join('\n');
+
+/** The node tells a fault of its clock from these same signs, with a remedy. */
+function isClockFaultTold(facts: Facts): boolean {
+  const codes = (facts.host?.faults?.faults ?? []).map(({ code }) => code);
+  return [messagesOf(facts), ...codes].some((text) => /KIOS_FAULT_CLOCK_/.test(text));
+}
+
+const isUnsynced = ({ type, status }: Condition): boolean =>
+  type === 'ClockSynchronized' && status === 'False';
+
+function conditions(facts: Facts): string[] {
+  const isTold = isClockFaultTold(facts);
+  const bad = (facts.node?.status.conditions ?? []).filter(isBad);
+  const own = bad.filter((condition) => !isTold || !isUnsynced(condition));
+  return own.map(({ type, status, ...rest }) => {
     const { reason, message, lastTransitionTime: since } = rest;
     const [because, begun] = [
       reason === '' ? '' : ` (${reason})`,
@@ -68,15 +83,18 @@ function reach({ isKubeletReached, isAbsent }: Facts): string[] {
     : ['The API server does not reach kubelet, so that logs and what kubelet tells are missing.'];
 }
 
-function clock({ aheadSeconds, host }: Facts): string[] {
-  const found: string[] = [];
-  if (aheadSeconds !== undefined && Math.abs(aheadSeconds) > CLOCK_SECONDS) {
-    const way = aheadSeconds > 0 ? 'ahead of' : 'behind';
-    found.push(`The node's clock is ${Math.abs(aheadSeconds)} s ${way} the API server's.`);
-  }
-  if (host?.clock?.sane === false) found.push("The node's clock cannot be right.");
-  else if (host?.clock?.synced === false) found.push("The node's clock follows no time source.");
-  return found;
+function drift({ aheadSeconds = 0 }: Facts): string[] {
+  if (Math.abs(aheadSeconds) <= CLOCK_SECONDS) return [];
+  const way = aheadSeconds > 0 ? 'ahead of' : 'behind';
+  return [`The node's clock is ${Math.abs(aheadSeconds)} s ${way} the API server's.`];
+}
+
+/** What the node's own account says of its clock, where nothing else has said it. */
+function clock(facts: Facts): string[] {
+  const { host, node } = facts;
+  if (isClockFaultTold(facts) || node?.status.conditions.some(isUnsynced) === true) return [];
+  if (host?.clock?.sane === false) return ["The node's clock cannot be right."];
+  return host?.clock?.synced === false ? ["The node's clock follows no time source."] : [];
 }
 
 const minorOf = (version: string | undefined): number | undefined => {
@@ -97,9 +115,9 @@ function skew({ node, server }: Facts): string[] {
 }
 
 /** What is wrong by the node's own account, which may be all that there is while it cannot reach the API server. */
-function hostFaults({ host, node }: Facts): string[] {
-  const told = (node?.status.conditions ?? []).map(({ message }) => message).join('\n');
-  return (host?.faults?.faults ?? [])
+function hostFaults(facts: Facts): string[] {
+  const told = messagesOf(facts);
+  return (facts.host?.faults?.faults ?? [])
     .filter(({ code }) => !told.includes(code))
     .map(
       ({ code, cause, remedy }) => `${sentence(`The node cannot ${cause}`)} ${remedy} [${code}]`,
@@ -126,6 +144,7 @@ export const findings = (facts: Facts): readonly string[] => [
   ...hostFaults(facts),
   ...reach(facts),
   ...heartbeat(facts),
+  ...drift(facts),
   ...clock(facts),
   ...skew(facts),
   ...facts.pods.filter(isOwnPod).flatMap(podFaults),

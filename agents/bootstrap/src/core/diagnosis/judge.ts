@@ -37,7 +37,7 @@ const REPEAT_SECONDS = 60;
 /** Without this a repetition slips by one look each time. */
 const EARLY_SECONDS = 1;
 
-/** init cuts lines for the console at 1 KiB, and then their fields are lost. */
+/** A longer line loses fields on the console, which takes 1 KiB. */
 const LONGEST_CAUSE = 400;
 
 const faultOf = ({ finding, since }: Tracked): Fault => {

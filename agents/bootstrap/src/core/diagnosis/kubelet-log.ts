@@ -19,6 +19,9 @@ const API_TROUBLE =
 /** A pod and what kubelet says of it, with the second of CLOCK_BOOTTIME at which it was read. */
 interface Complaint extends PodSign {
   readonly at: number;
+  /** That of the first of them without a pause, and the seconds for which they must go on. */
+  readonly since: number;
+  readonly patience?: number;
 }
 
 const isAlive = (at: number | undefined, up: number, seconds: number): boolean =>
@@ -49,6 +52,7 @@ export class KubeletLog {
   pods(up: number): readonly PodSign[] {
     return [...this.#pods.values()]
       .filter(({ at }) => isAlive(at, up, POD_SECONDS))
+      .filter(({ at, since, patience = 0 }) => at - since >= patience)
       .map(({ pod, trouble, why, remedy }) => ({
         pod,
         trouble,
@@ -122,6 +126,7 @@ export class KubeletLog {
     const told = troubleOf(cause, this.#pods.get(pod));
     for (const [other, { at }] of this.#pods)
       if (!isAlive(at, up, POD_SECONDS)) this.#pods.delete(other);
-    if (told !== undefined) this.#pods.set(pod, { pod, ...told, at: up });
+    const since = this.#pods.get(pod)?.since ?? up;
+    if (told !== undefined) this.#pods.set(pod, { pod, ...told, at: up, since });
   }
 }

@@ -1,6 +1,9 @@
 import type { PodSign, PodTrouble } from './signs.ts';
 
-type Told = Pick<PodSign, 'trouble' | 'why' | 'remedy'>;
+interface Told extends Pick<PodSign, 'trouble' | 'why' | 'remedy'> {
+  /** Seconds for which kubelet must go on saying so: it may fail until the cluster gives the node what a pod names. */
+  readonly patience?: number;
+}
 
 const LONGEST = 300;
 
@@ -76,13 +79,29 @@ function notStarted(why: string): Told {
   return { trouble: OF_STORE.test(why) ? 'image corrupt' : 'crashing', why };
 }
 
+/** kubelet tries again every 10 to 15 s, so that this is its third try. */
+const THIRD_TRY_SECONDS = 20;
+/** kubelet or containerd has just begun, or the API server is not reached. */
+const NOT_THERE_YET = /have not yet been read|failed to sync \w+ cache|code = Unavailable/;
+
+/** Returns what keeps kubelet from a container before it asks the runtime for one. */
+function notMade(told: Told): Told | undefined {
+  return NOT_THERE_YET.test(told.why) ? undefined : { ...told, patience: THIRD_TRY_SECONDS };
+}
+
+const OF_MANIFEST = 'Correct the manifest of the pod, or give the cluster what it names.';
+
 /** What follows from each reason that kubelet has for a container that it could not start. */
-const REASONS: Readonly<Record<string, (why: string, before: Told | undefined) => Told>> = {
+const REASONS: Readonly<
+  Record<string, (why: string, before: Told | undefined) => Told | undefined>
+> = {
   ErrImageNeverPull: missing,
   InvalidImageName: missing,
   ErrImagePull: pullTrouble,
   ImagePullBackOff: (why, before) =>
     before !== undefined && ONLY_WAITS.test(why) ? before : pullTrouble(why),
+  ImageInspectError: (why) => notMade({ trouble: 'image corrupt', why }),
+  CreateContainerConfigError: (why) => notMade({ trouble: 'crashing', why, remedy: OF_MANIFEST }),
   CreateContainerError: notStarted,
   RunContainerError: notStarted,
 };

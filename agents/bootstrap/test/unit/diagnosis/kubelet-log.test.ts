@@ -143,6 +143,59 @@ describe('kubelet’s log', () => {
     expect(told?.remedy ?? '').toMatch(remedy);
   });
 
+  it.each([
+    [
+      'CreateContainerConfigError',
+      'container has runAsNonRoot and image will run as root (pod: "dhcp-n_kube-system(u-1)", container: main)',
+      'crashing',
+      /^Correct the manifest/,
+    ],
+    ['CreateContainerConfigError', 'configmap "settings" not found', 'crashing', /^Correct/],
+    [
+      'ImageInspectError',
+      'Failed to inspect image "": rpc error: code = Unknown desc = blob sha256:00: input/output error',
+      'image corrupt',
+      /^$/,
+    ],
+  ] as const)('has a container that cannot be made at the third try: %s: %s', (...vector) => {
+    const [reason, cause, trouble, remedy] = vector;
+    const log = read(failed(reason, cause));
+    log.line(failed(reason, cause), 112);
+    expect(log.pods(112)).toEqual([]);
+    log.line(failed(reason, cause), 124);
+    const [told] = log.pods(124);
+    expect(told).toMatchObject({ pod: 'kube-system/dhcp-n', trouble, why: cause });
+    expect(told?.remedy ?? '').toMatch(remedy);
+  });
+
+  it('counts tries of which kubelet was silent in between as new ones', () => {
+    const line = failed('CreateContainerConfigError', 'secret "token" not found');
+    const log = read(line);
+    log.line(line, 150);
+    expect(log.pods(150)).toEqual([]);
+  });
+
+  it.each([
+    'services have not yet been read at least once, cannot construct envvars',
+    'failed to sync secret cache: timed out waiting for the condition',
+    'rpc error: code = Unavailable desc = connection error: dial unix /run/containerd/containerd.sock',
+  ])('has nothing of a pod that waits for what is not there yet: %s', (cause) => {
+    const log = new KubeletLog();
+    for (const at of [100, 112, 124, 136])
+      for (const reason of ['CreateContainerConfigError', 'ImageInspectError'])
+        log.line(failed(reason, cause), at);
+    expect(log.pods(136)).toEqual([]);
+  });
+
+  it('has nothing of a sandbox that waits for the network of pods', () => {
+    const name = 'coredns-n_kube-system(u-2)';
+    const cause = `failed to "CreatePodSandbox" for "${name}" with CreatePodSandboxError: "Failed to create sandbox for pod: cni plugin not initialized"`;
+    const line = `${head} "Error syncing pod, skipping" err=${JSON.stringify(cause)} pod="kube-system/coredns-n" podUID="u-2"`;
+    const log = new KubeletLog();
+    for (const at of [100, 112, 124, 136]) log.line(line, at);
+    expect(log.pods(136)).toEqual([]);
+  });
+
   it('keeps the cause while kubelet only waits for its next try', () => {
     const log = read(pull('dial tcp: i/o timeout'));
     log.line(failed('ImagePullBackOff', 'Back-off pulling image "registry.example/a:1"'), 120);

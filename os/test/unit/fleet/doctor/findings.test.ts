@@ -130,6 +130,21 @@ describe('what is wrong', () => {
     expect(findings({ ...facts, host: { ...HOST, faults: { faults: [fault] } } })).toHaveLength(1);
   });
 
+  it.each<[string, Facts, HostFacts]>([
+    ['by its conditions', withConditions(condition('KiosClock', 'False', 'KIOS_FAULT_CLOCK_UNSYNCED: no.'), condition('ClockSynchronized', 'False', 'u')), HOST],
+    ['by its own file', withConditions(condition('ClockSynchronized', 'False', 'u')), { ...HOST, faults: { faults: [{ code: 'KIOS_FAULT_CLOCK_UNSYNCED', cause: 'set the clock', remedy: 'See.', by: '' }] } }],
+    ['before it is a fault', withConditions(condition('ClockSynchronized', 'False', 'u')), HOST],
+  ])('is told once when the clock follows nothing, %s', (_, facts, host) => {
+    const clock = { sane: true, synced: false, source: '' };
+    expect(findings({ ...facts, host: { ...host, clock } })).toHaveLength(1);
+  }); // prettier-ignore
+
+  it('has both clocks at fault when the cluster’s certificate is of another time', () => {
+    const other = condition('KiosClock', 'False', 'KIOS_FAULT_API_TIME: cannot trust.');
+    const facts = withConditions(other, condition('ClockSynchronized', 'False', 'u'));
+    expect(findings(facts)).toHaveLength(2);
+  });
+
   it('is not that a node has no disk', () => {
     const inRam = condition('StateInMemory', 'True', 'All state is in memory.', 'NoDataPartition');
     expect(findings(withConditions(inRam))).toEqual([]);

@@ -1,9 +1,13 @@
 package stage2
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +28,7 @@ func (h *host) startKubelet() error {
 		return err
 	}
 	pods := h.followPods()
-	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line) }), h.kubeletSpec)
+	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line); h.refused.line(line) }), h.kubeletSpec)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,52 @@ func (h *host) forgetCheckpoints() {
 	}
 }
 
+// refusedCheckpoints are those with which kubelet says that it does not start.
+type refusedCheckpoints struct {
+	mutex sync.Mutex
+	names map[string]bool
+}
+
+// line takes a line of kubelet's log.
+func (r *refusedCheckpoints) line(line []byte) {
+	name := kubelet.RefusedCheckpoint(line)
+	if name == "" {
+		return
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	r.names[name] = true
+}
+
+// forget removes them from kubelet's folder, and returns those that were there.
+func (r *refusedCheckpoints) forget(folder string) (forgot []string, err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.names)) {
+		if failed := os.Remove(filepath.Join(folder, name)); failed == nil {
+			forgot = append(forgot, name)
+		} else if !errors.Is(failed, os.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	clear(r.names)
+	return forgot, err
+}
+
+// forgetRefused removes the checkpoints for which kubelet has ended: nobody else on this host would.
+func (h *host) forgetRefused(folder string) {
+	forgot, err := h.refused.forget(folder)
+	if err != nil {
+		h.log.Warn("kubelet.checkpoints", "cause", err)
+	}
+	if len(forgot) > 0 {
+		h.log.Info("kubelet.checkpoints", "files", forgot, "note", "kubelet did not start with these: it gives out resources anew")
+	}
+}
+
 func (h *host) awaitRuntime() {
 	select {
 	case <-h.runtimeReady:
@@ -77,6 +127,9 @@ type kubeletState struct {
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
+	if history.EarlyEnds > 0 {
+		h.forgetRefused("/var/lib/kubelet")
+	}
 	h.applyOperatorSysctls(sysctlSources)
 	h.writeReservations()
 	files := kubelet.ReadFiles("/etc")

@@ -94,6 +94,7 @@ type host struct {
 	sysctls       operatorSysctls
 	serving       serving
 	grace         grace
+	refused       refusedCheckpoints
 	life          *life
 	faults        *repeat.Faults
 	stopping      atomic.Bool

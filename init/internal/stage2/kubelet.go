@@ -133,7 +133,7 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	h.applyOperatorSysctls(sysctlSources)
 	h.writeReservations()
 	files := kubelet.ReadFiles("/etc")
-	files.OwnDropInsOnly = h.setAsideDropIns(history)
+	files.OwnDropInsOnly = h.setAsideDropIns(history, files.Credentials)
 	plan := kubelet.Make(files, h.ownName)
 	h.proxy.follow(plan.Proxy, func() {
 		h.log.Info("containerd.proxy", "words", len(plan.Proxy))
@@ -165,19 +165,19 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	return supervise.Spec{Args: plan.Args, Env: slices.Concat(h.kubeletEnvironment(), plan.Proxy), Started: started, Ended: h.forget("kubelet")}
 }
 
-// setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with
-// them.
-func (h *host) setAsideDropIns(history supervise.History) bool {
+// setAsideDropIns reports whether kubelet is to start without the drop-ins of others and without credential providers,
+// because it keeps ending with them.
+func (h *host) setAsideDropIns(history supervise.History, credentials bool) bool {
 	if !kubelet.IsStuck(history.EarlyEnds, history.Served) {
 		return false
 	}
-	there, err := kubelet.SetAsideDropIns("/")
+	there, err := kubelet.SetAsideDropIns("/", credentials)
 	if err != nil {
 		h.log.Warn("kubelet.drop-ins", "cause", err)
 	}
 	if there {
-		h.log.Error("kubelet.drop-ins", "cause", fault.New(fault.KubeletConfig, "run kubelet with the drop-ins in "+kubelet.Dir+"/kubelet.conf.d",
-			"Correct kubelet.config in the bootstrap document; kubelet's log names the field. Until it is restarted it runs without the drop-ins.",
+		h.log.Error("kubelet.drop-ins", "cause", fault.New(fault.KubeletConfig, "run kubelet with the drop-ins in "+kubelet.Dir+"/kubelet.conf.d and its credential providers",
+			"Correct kubelet.config or credentialProviders in the bootstrap document; kubelet's log names the field. Until it is restarted it runs without them.",
 			fmt.Errorf("it ended early %d times in a row", history.EarlyEnds)))
 	}
 	return there

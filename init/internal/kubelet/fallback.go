@@ -38,11 +38,11 @@ func IsStuck(earlyEnds int, served bool) bool {
 }
 
 // SetAsideDropIns makes the folder below root that a start without the drop-ins of others reads. It returns false if
-// there are no such drop-ins.
-func SetAsideDropIns(root string) (bool, error) {
+// there are no such drop-ins, nor anything else (others) that such a start would leave out.
+func SetAsideDropIns(root string, others bool) (bool, error) {
 	from, to := filepath.Join(root, dropIns), filepath.Join(root, ownDropIns)
 	names, err := plainfile.Names(from, mostNames)
-	if err != nil || len(names) < mostNames && !slices.ContainsFunc(names, isForeign) {
+	if err != nil || !others && len(names) < mostNames && !slices.ContainsFunc(names, isForeign) {
 		return false, err
 	}
 	if err := os.MkdirAll(to, 0o755); err != nil {

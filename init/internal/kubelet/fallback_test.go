@@ -30,7 +30,7 @@ func TestAKubeletThatNeverRanIsStartedWithoutTheDropInsOfOthers(t *testing.T) {
 	if !IsStuck(endsLater, true) {
 		t.Error("a kubelet that had run stays stuck")
 	}
-	if args := Make(Files{OwnDropInsOnly: true}, own).Args; args[2] != "--config-dir=/run/kios/kubelet.conf.d" {
+	if args := Make(Files{OwnDropInsOnly: true, Credentials: true}, own).Args; len(args) != 3 || args[2] != "--config-dir=/run/kios/kubelet.conf.d" {
 		t.Errorf("%q", args)
 	}
 }
@@ -49,7 +49,7 @@ func TestOnlyInitsOwnDropInIsLeft(t *testing.T) {
 	}
 	setAside := func() bool {
 		t.Helper()
-		differs, err := SetAsideDropIns(root)
+		differs, err := SetAsideDropIns(root, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,6 +60,12 @@ func TestOnlyInitsOwnDropInIsLeft(t *testing.T) {
 	write("notes.txt", "kubelet ignores this file")
 	if setAside() {
 		t.Error("a start without drop-ins differs, although there are none")
+	}
+	if differs, err := SetAsideDropIns(root, true); !differs || err != nil {
+		t.Errorf("credential providers alone: %v %v", differs, err)
+	}
+	if _, err := os.Stat(to + "/05-machine.conf"); err != nil {
+		t.Error(err)
 	}
 	write("20-cluster.conf", "cluster")
 	write("50-user.conf", "{")
@@ -98,12 +104,12 @@ func TestAFolderOfTooManyNamesIsSetAsideUnread(t *testing.T) {
 	for i := range mostNames {
 		must(os.WriteFile(filepath.Join(from, strconv.Itoa(i)), nil, 0o644))
 	}
-	if differs, err := SetAsideDropIns(root); !differs || err != nil {
+	if differs, err := SetAsideDropIns(root, false); !differs || err != nil {
 		t.Errorf("%v %v", differs, err)
 	}
 	// Nor is a folder emptied that stands in the place of init's own file.
 	must(os.MkdirAll(filepath.Join(to, machineDropIn, "full"), 0o755))
-	if differs, err := SetAsideDropIns(root); !differs || !errors.Is(err, unix.ENOTEMPTY) {
+	if differs, err := SetAsideDropIns(root, false); !differs || !errors.Is(err, unix.ENOTEMPTY) {
 		t.Errorf("%v %v", differs, err)
 	}
 }

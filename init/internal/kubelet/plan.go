@@ -35,7 +35,7 @@ type Files struct {
 	Kubeconfig, Bootstrap, Credentials           bool
 	// Unusable files are there, but cannot be read as files. They count as missing.
 	Unusable []Fault
-	// OwnDropInsOnly leaves out the drop-ins that others wrote (SetAsideDropIns).
+	// OwnDropInsOnly leaves out the drop-ins that others wrote (SetAsideDropIns), and the credential providers.
 	OwnDropInsOnly bool
 }
 
@@ -85,7 +85,7 @@ func Make(files Files, own Name) Plan {
 	if files.Kubeconfig || files.Bootstrap {
 		p.cluster(files)
 	}
-	if files.Credentials {
+	if files.Credentials && !files.OwnDropInsOnly { // with a fault in the file, or without a program of it, kubelet ends
 		p.add("--image-credential-provider-config=" + credentials)
 		p.add("--image-credential-provider-bin-dir=/var/lib/kios/credential-providers")
 	}
@@ -172,6 +172,9 @@ func parseLabels(text string) (string, error) {
 		if !ok || !validLabelKey(key) || value != "" && !wellFormed(value, 63, "_.-") {
 			return "", fmt.Errorf("line %d: %q is not a label (key: value)", number+1, line)
 		}
+		if forbiddenLabel(key) {
+			return "", fmt.Errorf("line %d: a node may not give itself the label %s", number+1, key)
+		}
 		labels = append(labels, key+"="+value)
 	}
 	return strings.Join(labels, ","), nil
@@ -189,7 +192,28 @@ func validLabelKey(key string) bool {
 	if !ok {
 		return wellFormed(key, 63, "_.-")
 	}
-	return wellFormed(prefix, 253, ".-") && prefix == strings.ToLower(prefix) && wellFormed(name, 63, "_.-")
+	for label := range strings.SplitSeq(prefix, ".") {
+		if !wellFormed(label, 63, "-") {
+			return false
+		}
+	}
+	return len(prefix) <= 253 && prefix == strings.ToLower(prefix) && wellFormed(name, 63, "_.-")
+}
+
+// ownLabels are those of Kubernetes' domains that kubelet may give to its own node. With another one, such as
+// node-role.kubernetes.io/worker, it does not start (k8s.io/kubelet/pkg/apis/well_known_labels.go).
+var ownLabels = []string{
+	"kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch",
+	"node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",
+	"failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
+}
+
+// forbiddenLabel reports whether a label is the cluster's to give.
+func forbiddenLabel(key string) bool {
+	prefix, _, _ := strings.Cut(key, "/")
+	within := func(domain string) bool { return strings.HasSuffix("."+prefix, "."+domain) }
+	kubernetes := strings.Contains(key, "/") && (within("kubernetes.io") || within("k8s.io"))
+	return kubernetes && !within("kubelet.kubernetes.io") && !within("node.kubernetes.io") && !slices.Contains(ownLabels, key)
 }
 
 // parseNodeIP accepts one address, or one of each family.

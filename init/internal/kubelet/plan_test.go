@@ -26,8 +26,8 @@ func TestMake(t *testing.T) {
 		{"both", "cluster", own.Host, Files{Kubeconfig: true, Bootstrap: true}, []string{kube, boot}, ""},
 		{"labels and address wait for the cluster", "standalone", own.Host, Files{NodeLabels: text("a: b"), NodeIP: text("10.0.0.1")}, nil, ""},
 		{
-			"labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# ours\n\nzone: eu-1\n topology.kubernetes.io/rack : \"r_1\"\nempty:\n")},
-			[]string{kube, "--node-labels=zone=eu-1,topology.kubernetes.io/rack=r_1,empty="}, "",
+			"labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# ours\n\nzone: eu-1\n example.org/rack : \"r_1\"\nempty:\n")},
+			[]string{kube, "--node-labels=zone=eu-1,example.org/rack=r_1,empty="}, "",
 		},
 		{"a file without labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
 		{"dual stack", "cluster", own.Host, Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
@@ -67,7 +67,7 @@ func TestNoFileCanAddAnotherFlag(t *testing.T) {
 			t.Errorf("host name %q became %q", bad, name)
 		}
 	}
-	for _, bad := range []string{"a", "a: b,c=d", "a: --v=9", "a b: c", "/a: b", "a/: b", "a/b/c: d", "-a: b", ": b", "a: " + strings.Repeat("b", 64)} {
+	for _, bad := range []string{"a", "a: b,c=d", "a: --v=9", "a b: c", "/a: b", "a/: b", "a/b/c: d", "a..b/c: d", "a.-b/c: d", "-a: b", ": b", "a: " + strings.Repeat("b", 64)} {
 		if labels, err := parseLabels(bad); err == nil {
 			t.Errorf("labels %q became %q", bad, labels)
 		}
@@ -89,5 +89,23 @@ func TestANameThatIsNoLabelIsRefusedAndTheMachinesOwnCounts(t *testing.T) {
 	plan := Make(Files{Hostname: &long}, own)
 	if plan.Name != own || len(plan.Faults) != 1 || plan.Faults[0].File != "/etc/hostname" {
 		t.Errorf("64 characters: %+v", plan)
+	}
+}
+
+// The label that most people give first is one with which kubelet does not start: then no agent could correct the file.
+func TestALabelThatKubeletMayNotGiveItsNodeIsNamed(t *testing.T) {
+	for _, bad := range []string{"node-role.kubernetes.io/worker", "kubernetes.io/role", "topology.kubernetes.io/rack", "x.k8s.io/a", "k8s.io/a", "notnode.kubernetes.io/a"} {
+		plan := Make(Files{Kubeconfig: true, NodeLabels: text("zone: eu-1\n" + bad + ": \"\"\n")}, own)
+		if len(plan.Args) != 4 || len(plan.Faults) != 1 || !strings.Contains(plan.Faults[0].Err.Error(), bad) {
+			t.Errorf("%s: %+v", bad, plan)
+		}
+	}
+	for _, good := range []string{
+		"node.kubernetes.io/pool", "a.node.kubernetes.io/pool", "kubelet.kubernetes.io/x", "topology.kubernetes.io/zone",
+		"example.org/kubernetes.io", "notkubernetes.io/a", "node-role", "kubernetes.io",
+	} {
+		if plan := Make(Files{Kubeconfig: true, NodeLabels: text(good + ": x")}, own); len(plan.Faults) != 0 || plan.Args[4] != "--node-labels="+good+"=x" {
+			t.Errorf("%s: %+v", good, plan)
+		}
 	}
 }

@@ -1,9 +1,12 @@
 package kubelet
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"kios.dev/init/internal/atomicfile"
 	"kios.dev/init/internal/plainfile"
@@ -36,4 +39,29 @@ func ForgetCheckpoints(folder, marker, version string) (forgot bool, err error) 
 		return forgot, errors.Join(failed...)
 	}
 	return forgot, atomicfile.Write(marker, []byte(version+"\n"), 0o644)
+}
+
+// stateFailures are kubelet's words before the reason for which it does not start with a checkpoint: another policy of
+// its configuration made it, or it is damaged (pkg/kubelet/{kubelet.go,cm,allocation}).
+var stateFailures = [][]byte{
+	[]byte(`] "Failed to start ContainerManager" `),
+	[]byte(`] "Could not initialize checkpoint manager, please drain node and remove policy state file" `),
+	[]byte(`] "Failed to initialize allocation checkpoint manager" `),
+}
+
+// RefusedCheckpoint returns the checkpoint that kubelet wants removed before it starts again, by a line of its log, or
+// "". What a pod makes kubelet repeat is none of these lines.
+func RefusedCheckpoint(line []byte) string {
+	for _, failure := range stateFailures {
+		head, rest, found := bytes.Cut(line, failure)
+		if !found || bytes.ContainsAny(head, `]"`) {
+			continue
+		}
+		_, path, _ := strings.Cut(valueOf(" "+string(rest), "err"), ` checkpoint file "`)
+		path, _, _ = strings.Cut(path, `"`)
+		if name := filepath.Base(path); slices.Contains(checkpoints, name) {
+			return name
+		}
+	}
+	return ""
 }

@@ -1,9 +1,11 @@
 package kubelet
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +50,42 @@ func TestACheckpointThatStaysIsTriedAgain(t *testing.T) {
 	for range 2 {
 		if _, err := ForgetCheckpoints(folder, marker, "0.2.0"); err == nil {
 			t.Error("no error")
+		}
+	}
+}
+
+// With `kubelet.config: {cpuManagerPolicy: static}` a node never ran again: the kubelet before had kept another policy.
+func TestKubeletSaysWithWhichCheckpointItDoesNotStart(t *testing.T) {
+	const (
+		started = `E0525 05:33:16.571404   14083 kubelet.go:1480] "Failed to start ContainerManager" err="start %s manager error: could not restore state from checkpoint: %s, please drain this node and delete the %s manager checkpoint file \"/var/lib/kubelet/%s\" before restarting Kubelet"`
+		policy  = `configured policy \"static\" differs from state checkpoint policy \"none\"`
+	)
+	for _, c := range []struct{ name, line, want string }{
+		{"another policy for processors", fmt.Sprintf(started, "cpu", policy, "CPU", "cpu_manager_state"), "cpu_manager_state"},
+		{"another policy for memory", fmt.Sprintf(started, "memory", "[memorymanager] "+policy, "memory", "memory_manager_state"), "memory_manager_state"},
+		{"a damaged one", fmt.Sprintf(started, "cpu", "checkpoint is corrupted", "CPU", "cpu_manager_state"), "cpu_manager_state"},
+		{
+			"the line before it",
+			`E0525 05:33:16.571249   14083 cpu_manager.go:224] "Could not initialize checkpoint manager, please drain node and remove policy state file" err="could not restore state from checkpoint: ` + policy + `, please drain this node and delete the CPU manager checkpoint file \"/var/lib/kubelet/cpu_manager_state\" before restarting Kubelet"`,
+			"cpu_manager_state",
+		},
+		{
+			"resources of pods",
+			`E1127 1 manager.go:1] "Failed to initialize allocation checkpoint manager" err="could not restore state from checkpoint: checkpoint is corrupted, please drain this node and delete pod resource information checkpoint file \"/var/lib/kubelet/allocated_pods_state\" before restarting Kubelet"`,
+			"allocated_pods_state",
+		},
+		{"another file", fmt.Sprintf(started, "cpu", policy, "CPU", "../../../etc/hostname"), ""},
+		{"another cause", `E1127 1 kubelet.go:1480] "Failed to start ContainerManager" err="system validation failed"`, ""},
+		{"cut short", strings.TrimSuffix(fmt.Sprintf(started, "cpu", policy, "CPU", "cpu_manager_state"), `"`), ""},
+		{
+			"what a registry says",
+			`E1127 1 pod_workers.go:1338] "Error syncing pod, skipping" err="failed: ` + strings.ReplaceAll(fmt.Sprintf(started, "cpu", policy, "CPU", "cpu_manager_state"), `"`, `\"`) + `" pod="a/b"`,
+			"",
+		},
+		{"what a pod's line says", `E1127 1 x.go:1] "x" err="` + "]" + `" then="y] "Failed to start ContainerManager" err="checkpoint file \"/var/lib/kubelet/cpu_manager_state\""`, ""},
+	} {
+		if got := RefusedCheckpoint([]byte(c.line)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

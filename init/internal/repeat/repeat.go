@@ -48,7 +48,7 @@ func New() *Faults {
 	return &Faults{
 		order: []string{"containerd", "kubelet"},
 		programs: map[string]*program{
-			"containerd": {code: fault.Runtime, remedy: "Boot with kios.console=all to see containerd's log. Flash the medium again if its files are damaged."},
+			"containerd": {code: fault.Runtime, remedy: "Reboot: init then looks into containerd's databases, and makes a damaged one anew. Boot with kios.console=all to see containerd's log."},
 			"kubelet":    {code: fault.Kubelet, remedy: "Boot with kios.console=all to see kubelet's log. Take back the last change of the bootstrap document, or of the medium."},
 		},
 	}

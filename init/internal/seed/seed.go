@@ -2,8 +2,10 @@
 package seed
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ const (
 	readOnly    = unix.MS_RDONLY | mounts.Hard
 	// tablePatience bounds the wait for partition tables.
 	tablePatience = 5 * time.Second
+	// labelPatience bounds the wait for disks to say what they hold; the boot waits a little longer for all seeds.
+	labelPatience = 7 * time.Second
 )
 
 // Log is the part of the event log that mounting needs.
@@ -75,7 +79,14 @@ type From struct {
 // MountAll mounts every seed volume and shows what people have put on the partition booted from. It returns the network
 // file of all of these that counts.
 func MountAll(from From, loadFS func(string) error, log Log) (network Network) {
-	taken := mountLabelled(from, loadFS, log)
+	l := labelled{from, loadFS, log, dmiField("chassis_asset_tag"), map[string]string{}} // only Azure's machines need one
+	early, late := identifyAll(blockdev.Devices(), identify, time.After(labelPatience))
+	l.mountEarly(early)
+	if late.disks > 0 {
+		log.Warn("seed.late", "disks", late.disks, "note", "these disks do not reply; a volume on one of them is mounted once it does")
+		defer func() { go l.mountLate(late) }()
+	}
+	taken := l.taken
 	counts := func(label string) bool { return from.Named || givesNetwork(label, dmiField) }
 	volume := func(label string) string {
 		if taken[label] == "" || !counts(label) {
@@ -120,35 +131,55 @@ func (f From) bootDevice(disks func() []blockdev.Disk, log Log) string {
 	}
 }
 
-// mountLabelled mounts every seed volume, the first one of those with the same label. It returns the kernel names of
-// their devices by folder.
-func mountLabelled(from From, loadFS func(string) error, log Log) (taken map[string]string) {
-	taken = map[string]string{}
-	chassis := dmiField("chassis_asset_tag") // only Azure's machines need one
-	for _, device := range blockdev.Devices() {
-		path := blockdev.Path(device.Name)
-		found := Of(identify(path), chassis)
-		if found.Folder == "" {
-			continue
-		}
-		if cause := from.refuse(device); cause != "" {
-			log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", cause)
-			continue
-		}
-		if other, ok := taken[found.Folder]; ok {
-			// The boot code of a FAT volume on a whole disk may look like a partition table, which is not a second
-			// volume.
-			if device.Disk != other {
-				log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", "another volume has the same label")
+// labelled mounts volumes by their labels, the first one of those with the same label.
+type labelled struct {
+	from    From
+	loadFS  func(string) error
+	log     Log
+	chassis string
+	taken   map[string]string // kernel names of their devices by folder
+}
+
+func (l *labelled) mountEarly(found []identified) {
+	for _, each := range found {
+		l.mount(each)
+	}
+}
+
+// mountLate mounts what disks hold that reply late, unless its folder has something else by then.
+func (l *labelled) mountLate(late lateDisks) {
+	for range late.disks {
+		for _, each := range <-late.replies {
+			folder := Of(each.volume, l.chassis).Folder
+			if _, err := os.Stat(dir + "/" + folder); folder == "" || err != nil {
+				l.mount(each)
+			} else {
+				l.log.Warn("seed.ignored", "label", folder, "device", blockdev.Path(each.device.Name), "cause", "the disk replied too late")
 			}
-			continue
-		}
-		there, err := mountSeed(path, found, loadFS)
-		if there && report(log, found.Folder, path, err) {
-			taken[found.Folder] = device.Name
 		}
 	}
-	return taken
+}
+
+func (l *labelled) mount(of identified) {
+	path, found := blockdev.Path(of.device.Name), Of(of.volume, l.chassis)
+	if found.Folder == "" {
+		return
+	}
+	if cause := l.from.refuse(of.device); cause != "" {
+		l.log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", cause)
+		return
+	}
+	if other, ok := l.taken[found.Folder]; ok {
+		// The boot code of a FAT volume on a whole disk may look like a partition table, which is not a second volume.
+		if of.device.Disk != other {
+			l.log.Warn("seed.ignored", "label", found.Folder, "device", path, "cause", "another volume has the same label")
+		}
+		return
+	}
+	there, err := mountSeed(path, found, l.loadFS)
+	if there && report(l.log, found.Folder, path, err) {
+		l.taken[found.Folder] = of.device.Name
+	}
 }
 
 // refuse returns why a device may not hold a seed, or "".
@@ -184,6 +215,50 @@ func report(log Log, label, device string, err error) bool {
 	}
 	log.Info("seed.mounted", "label", label, "device", device)
 	return true
+}
+
+// identified is a device and what it holds.
+type identified struct {
+	device blockdev.Device
+	volume volume.Volume
+}
+
+// lateDisks have not replied yet. Each of them sends its devices once.
+type lateDisks struct {
+	disks   int
+	replies <-chan []identified
+}
+
+// identifyAll looks at disks side by side: one that never replies holds up no other. It returns the devices of those
+// that replied in time, in their order.
+func identifyAll(devices []blockdev.Device, identify func(path string) volume.Volume, over <-chan time.Time) ([]identified, lateDisks) {
+	disks := map[string][]identified{}
+	for _, device := range devices {
+		name := cmp.Or(device.Disk, device.Name)
+		disks[name] = append(disks[name], identified{device: device})
+	}
+	replies := make(chan []identified, len(disks))
+	for _, disk := range disks {
+		go func() {
+			for i := range disk {
+				disk[i].volume = identify(blockdev.Path(disk[i].device.Name))
+			}
+			replies <- disk
+		}()
+	}
+	var found []identified
+	inOrder := func(a, b identified) int { return cmp.Compare(a.device.Name, b.device.Name) }
+	for left := len(disks); left > 0; left-- {
+		select {
+		case disk := <-replies:
+			found = append(found, disk...)
+		case <-over:
+			slices.SortFunc(found, inOrder)
+			return found, lateDisks{left, replies}
+		}
+	}
+	slices.SortFunc(found, inOrder)
+	return found, lateDisks{}
 }
 
 func identify(path string) volume.Volume {

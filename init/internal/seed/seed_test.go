@@ -1,7 +1,9 @@
 package seed
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"kios.dev/init/internal/blockdev"
 	"kios.dev/init/internal/gpt"
@@ -86,5 +88,47 @@ func TestTheKiosFolderIsThatOfThePartitionBootedFrom(t *testing.T) {
 		if device := c.from.bootDevice(c.disks, &log); device != c.device || len(log.warned) != c.warned {
 			t.Errorf("%s: %q, warned %v", c.name, device, log.warned)
 		}
+	}
+}
+
+// A dead disk kept the network file of the medium from the DHCP agent, and the bootstrap document from its own.
+func TestADiskThatDoesNotReplyHoldsUpNoOther(t *testing.T) {
+	devices := []blockdev.Device{{Name: "sda"}, {Name: "sda1", Disk: "sda"}, {Name: "sr0"}, {Name: "vda"}, {Name: "vda1", Disk: "vda"}}
+	replies, over := make(chan struct{}), make(chan time.Time, 1)
+	read := make(chan string, len(devices))
+	identify := func(path string) volume.Volume {
+		if path == "/dev/sda" {
+			<-replies
+		} else if path != "/dev/sda1" {
+			defer func() { read <- path }()
+		}
+		return volume.Volume{Label: path}
+	}
+	go func() {
+		for range 3 {
+			<-read
+		}
+		time.Sleep(100 * time.Millisecond) // the last of them is on its way
+		over <- time.Time{}
+	}()
+	names := func(found []identified) (names []string) {
+		for _, each := range found {
+			if each.volume.Label != "/dev/"+each.device.Name {
+				t.Errorf("%+v", each)
+			}
+			names = append(names, each.device.Name)
+		}
+		return names
+	}
+	found, late := identifyAll(devices, identify, over)
+	if got := names(found); !slices.Equal(got, []string{"sr0", "vda", "vda1"}) || late.disks != 1 {
+		t.Errorf("%v, %d late", got, late.disks)
+	}
+	close(replies)
+	if got := names(<-late.replies); !slices.Equal(got, []string{"sda", "sda1"}) {
+		t.Errorf("late: %v", got)
+	}
+	if found, late := identifyAll(devices, func(string) volume.Volume { return volume.Volume{} }, nil); len(found) != len(devices) || found[0].device.Name != "sda" || late.disks != 0 {
+		t.Errorf("%v %v", found, late)
 	}
 }

@@ -27,6 +27,9 @@ func (h *host) startContainerd() error {
 	h.runtimeReady = make(chan struct{})
 	var runtimeOnce sync.Once
 	h.containerd, err = h.child("containerd", -999, h.seenBy("containerd", nil), func(history supervise.History) supervise.Spec {
+		if history.EarlyEnds == doubtAfter {
+			go h.doubtStore() // the disk may hang
+		}
 		h.log.Info("containerd.start")
 		h.faults.Starting("containerd", history.EarlyEnds, time.Now())
 		return supervise.Spec{

@@ -1,9 +1,13 @@
 package stage2
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +28,7 @@ func (h *host) startKubelet() error {
 		return err
 	}
 	pods := h.followPods()
-	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line) }), h.kubeletSpec)
+	child, err := h.child("kubelet", -998, h.seenBy("kubelet", func(line []byte) { pods(line); h.grace.line(line); h.refused.line(line) }), h.kubeletSpec)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,52 @@ func (h *host) forgetCheckpoints() {
 	}
 }
 
+// refusedCheckpoints are those with which kubelet says that it does not start.
+type refusedCheckpoints struct {
+	mutex sync.Mutex
+	names map[string]bool
+}
+
+// line takes a line of kubelet's log.
+func (r *refusedCheckpoints) line(line []byte) {
+	name := kubelet.RefusedCheckpoint(line)
+	if name == "" {
+		return
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	r.names[name] = true
+}
+
+// forget removes them from kubelet's folder, and returns those that were there.
+func (r *refusedCheckpoints) forget(folder string) (forgot []string, err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.names)) {
+		if failed := os.Remove(filepath.Join(folder, name)); failed == nil {
+			forgot = append(forgot, name)
+		} else if !errors.Is(failed, os.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	clear(r.names)
+	return forgot, err
+}
+
+// forgetRefused removes the checkpoints for which kubelet has ended: nobody else on this host would.
+func (h *host) forgetRefused(folder string) {
+	forgot, err := h.refused.forget(folder)
+	if err != nil {
+		h.log.Warn("kubelet.checkpoints", "cause", err)
+	}
+	if len(forgot) > 0 {
+		h.log.Info("kubelet.checkpoints", "files", forgot, "note", "kubelet did not start with these: it gives out resources anew")
+	}
+}
+
 func (h *host) awaitRuntime() {
 	select {
 	case <-h.runtimeReady:
@@ -77,10 +127,13 @@ type kubeletState struct {
 
 // kubeletSpec reads kubelet's files and returns the start that follows from them.
 func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
+	if history.EarlyEnds > 0 {
+		h.forgetRefused("/var/lib/kubelet")
+	}
 	h.applyOperatorSysctls(sysctlSources)
 	h.writeReservations()
 	files := kubelet.ReadFiles("/etc")
-	files.OwnDropInsOnly = h.setAsideDropIns(history)
+	files.OwnDropInsOnly = h.setAsideDropIns(history, files.Credentials)
 	plan := kubelet.Make(files, h.ownName)
 	h.proxy.follow(plan.Proxy, func() {
 		h.log.Info("containerd.proxy", "words", len(plan.Proxy))
@@ -112,19 +165,19 @@ func (h *host) kubeletSpec(history supervise.History) supervise.Spec {
 	return supervise.Spec{Args: plan.Args, Env: slices.Concat(h.kubeletEnvironment(), plan.Proxy), Started: started, Ended: h.forget("kubelet")}
 }
 
-// setAsideDropIns reports whether kubelet is to start without the drop-ins of others, because it keeps ending with
-// them.
-func (h *host) setAsideDropIns(history supervise.History) bool {
+// setAsideDropIns reports whether kubelet is to start without the drop-ins of others and without credential providers,
+// because it keeps ending with them.
+func (h *host) setAsideDropIns(history supervise.History, credentials bool) bool {
 	if !kubelet.IsStuck(history.EarlyEnds, history.Served) {
 		return false
 	}
-	there, err := kubelet.SetAsideDropIns("/")
+	there, err := kubelet.SetAsideDropIns("/", credentials)
 	if err != nil {
 		h.log.Warn("kubelet.drop-ins", "cause", err)
 	}
 	if there {
-		h.log.Error("kubelet.drop-ins", "cause", fault.New(fault.KubeletConfig, "run kubelet with the drop-ins in "+kubelet.Dir+"/kubelet.conf.d",
-			"Correct kubelet.config in the bootstrap document; kubelet's log names the field. Until it is restarted it runs without the drop-ins.",
+		h.log.Error("kubelet.drop-ins", "cause", fault.New(fault.KubeletConfig, "run kubelet with the drop-ins in "+kubelet.Dir+"/kubelet.conf.d and its credential providers",
+			"Correct kubelet.config or credentialProviders in the bootstrap document; kubelet's log names the field. Until it is restarted it runs without them.",
 			fmt.Errorf("it ended early %d times in a row", history.EarlyEnds)))
 	}
 	return there

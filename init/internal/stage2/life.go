@@ -141,6 +141,9 @@ func (h *host) starve(hang watchdog.Hang) {
 		return
 	}
 	h.life.starved = true
+	if hang.Program == watchdog.Containerd {
+		go h.doubtStore() // the disk may hang
+	}
 	doing, remedy := "revive "+hang.Program.String()+" by restarts", "The watchdog resets the machine."
 	if h.life.device == nil {
 		remedy = "The machine has no watchdog: reset it."

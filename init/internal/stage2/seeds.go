@@ -90,10 +90,11 @@ func (h *host) recordMachine() {
 	}
 }
 
-// isJoined reports whether the node whose /etc is at etc has joined a cluster.
+// isJoined reports whether the node whose /etc is at etc has joined a cluster. With an empty kubeconfig it has not:
+// kubelet writes its own without a sync, so a power cut soon after leaves that.
 func isJoined(etc string) bool {
 	info, err := os.Lstat(etc + "/kubernetes/kubelet.conf")
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular() && info.Size() > 0
 }
 
 // hasMoved reports whether the node joined on a machine with another hash. Without a record it has not.

@@ -94,6 +94,7 @@ type host struct {
 	sysctls       operatorSysctls
 	serving       serving
 	grace         grace
+	refused       refusedCheckpoints
 	life          *life
 	faults        *repeat.Faults
 	stopping      atomic.Bool
@@ -101,6 +102,7 @@ type host struct {
 	proxy         runtimeProxy
 	api           *hostapi.Server
 	commands      chan hostapi.Command
+	signals       <-chan hostapi.Command
 
 	versions *versions
 
@@ -110,7 +112,7 @@ type host struct {
 
 // Run boots the node and serves commands. It never returns.
 func Run(handover stage1.Handover, device *watchdog.Device) {
-	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", handover.Times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch(), measured: handover.Measured}
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", handover.Times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch(), measured: handover.Measured, signals: shutdownSignals()}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -286,7 +288,7 @@ func (h *host) serve() {
 	beats := h.startLife()
 	go h.tellLastRun()
 	h.kubeletSwitch.due = make(chan struct{})
-	signals, presses := shutdownSignals(), powerbutton.Presses()
+	presses := powerbutton.Presses()
 	e := ending{machine: h}
 	for {
 		var command hostapi.Command
@@ -301,7 +303,7 @@ func (h *host) serve() {
 			}
 			continue
 		case command = <-h.commands:
-		case command = <-signals:
+		case command = <-h.signals:
 		case <-presses:
 			command = shutdown.Press(e.state)
 			h.log.Info("power-button.pressed")

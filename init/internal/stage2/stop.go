@@ -16,9 +16,13 @@ import (
 const softWait = 10 * time.Second
 
 // shutdownSignals turns the kernel's requests into commands. Ctrl-Alt-Del arrives as SIGINT, a power failure as SIGPWR.
+// Without it and what it does to the other signals, each of them ends a program of Go, and process 1 with the machine:
+// people send SIGHUP so that an init reads its files again. They are caught and not ignored, for containerd and kubelet
+// would inherit that.
 func shutdownSignals() <-chan hostapi.Command {
 	signals, commands := make(chan os.Signal, 4), make(chan hostapi.Command, 4)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGPWR)
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGQUIT, unix.SIGABRT)
 	go func() {
 		for s := range signals {
 			if s == unix.SIGPWR {

@@ -81,6 +81,22 @@ func (h *host) adaptStore() error {
 	return nil
 }
 
+// doubtAfter is how often in a row containerd has ended when its databases may be why.
+const doubtAfter = 3
+
+// doubtStore lets the next boot look into the databases of a containerd that does not work. What can be read stays, so
+// nothing is lost where the cause is another one. A full partition is such a cause, and leaves no room for the look.
+func (h *host) doubtStore() {
+	if _, full := datapart.Full(dataDir); full || h.data != "partition" {
+		return
+	}
+	if err := store.Doubt(containerdDir); err != nil {
+		h.log.Warn("store.doubted", "cause", err)
+		return
+	}
+	h.log.Warn("store.doubted", "note", "containerd does not work; the next boot looks into its databases")
+}
+
 // keepPulledImages makes pulled images independent of this image, because the next boot may be that of another.
 func (h *host) keepPulledImages() error {
 	if h.data != "partition" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,6 +34,9 @@ func Adapt(from, to string) (Adapted, error) {
 		return Adapted{}, err
 	}
 	defer node.Close()
+	if err := errors.Join(sound(node.meta), sound(node.layers)); err != nil {
+		return Adapted{}, err
+	}
 	content, done, err := readContent(image)
 	if err != nil {
 		return Adapted{}, err
@@ -57,6 +61,19 @@ func Adapt(from, to string) (Adapted, error) {
 	}
 	slices.Sort(a.lost)
 	return Adapted{a.lost}, err
+}
+
+// sound returns the first fault in the pages of a database.
+func sound(db *bolt.DB) (first error) {
+	err := db.View(func(tx *bolt.Tx) error {
+		for fault := range tx.Check() { // all of them have to be taken
+			if first == nil {
+				first = fmt.Errorf("%s is damaged: %w", db.Path(), fault)
+			}
+		}
+		return nil
+	})
+	return errors.Join(first, err)
 }
 
 // beforeChange is called before each change on the disk. A test lets it fail, as a power cut would end the work there.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"os"
@@ -320,6 +321,52 @@ func TestADatabaseThatCannotBeEditedIsReportedAndLeftAlone(t *testing.T) {
 		}
 		show(t, from, to)
 		check(t, to)
+	}
+}
+
+// A damaged database kept containerd from working for ever: an equal image left it as it was.
+func TestADoubtedStoreKeepsWhatCanBeRead(t *testing.T) {
+	from, to := node(t)
+	pull(t, to, foreign)
+	must(t, Doubt(to))
+	boot(t, from, to)
+	has(t, to, map[string]string{foreign.name: foreign.manifest()})
+	damaged := 0
+	for _, file := range []string{metaFile, layersFile} {
+		for page := int64(2); page < 6; page++ {
+			from, to := node(t)
+			pull(t, to, foreign)
+			must(t, Doubt(to))
+			path := filepath.Join(to, file)
+			info, err := os.Stat(path)
+			must(t, err)
+			if info.Size() <= page*4096 {
+				break
+			}
+			database, err := os.OpenFile(path, os.O_WRONLY, 0)
+			must(t, err)
+			_, err = database.WriteAt(bytes.Repeat([]byte{0xff}, 4096), page*4096)
+			must(t, errors.Join(err, database.Close()))
+			r, err := Prepare(from, to, func() error { _, err := Adapt(from, to); return err })
+			if err == nil {
+				boot(t, from, to) // the page was free
+				continue
+			}
+			if damaged++; !r.Adapted {
+				t.Errorf("%s, page %d: %+v %v", file, page, r, err)
+			}
+			if r, err := Prepare(from, to, nil); err != nil || !r.Fresh {
+				t.Errorf("%s, page %d: %+v %v", file, page, r, err)
+			}
+			show(t, from, to)
+			check(t, to)
+		}
+	}
+	if damaged < 2 {
+		t.Errorf("only %d damaged pages were noticed", damaged)
+	}
+	if err := Doubt(t.TempDir()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -224,7 +224,7 @@ func parseNodeIP(text string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		addresses = append(addresses, address)
+		addresses = append(addresses, address.Unmap()) // kubelet takes a mapped one for IPv4, and ends with two of that
 	}
 	if len(addresses) > 2 || len(addresses) == 2 && addresses[0].Is4() == addresses[1].Is4() {
 		return "", fmt.Errorf("%q is neither one address nor one of each family", strings.TrimSpace(text))

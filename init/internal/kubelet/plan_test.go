@@ -31,6 +31,7 @@ func TestMake(t *testing.T) {
 		},
 		{"a file without labels", "cluster", own.Host, Files{Kubeconfig: true, NodeLabels: text("# none\n")}, []string{kube}, ""},
 		{"dual stack", "cluster", own.Host, Files{Kubeconfig: true, NodeIP: text("10.0.0.1, fd00::0001\n")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
+		{"an address in the other family's form", "cluster", own.Host, Files{Kubeconfig: true, NodeIP: text("::ffff:10.0.0.1,fd00::1")}, []string{kube, "--node-ip=10.0.0.1,fd00::1"}, ""},
 		{"a cloud's own manager", "cluster", own.Host, Files{Kubeconfig: true, Manager: text("external\n")}, []string{kube, "--cloud-provider=external"}, ""},
 		{"a manager waits for the cluster", "standalone", own.Host, Files{Manager: text("external")}, nil, ""},
 		{"another manager", "cluster", own.Host, Files{Kubeconfig: true, Manager: text("aws --v=9")}, []string{kube}, "/etc/kubernetes/cloud-provider"},
@@ -72,7 +73,7 @@ func TestNoFileCanAddAnotherFlag(t *testing.T) {
 			t.Errorf("labels %q became %q", bad, labels)
 		}
 	}
-	for _, bad := range []string{"", ",", "10.0.0.1,10.0.0.2", "fe80::1%eth0", "0.0.0.0", "1.1.1.1,::1,::2", "10.0.0.1 --v=9"} {
+	for _, bad := range []string{"", ",", "10.0.0.1,10.0.0.2", "fe80::1%eth0", "0.0.0.0", "1.1.1.1,::1,::2", "10.0.0.1,::ffff:10.0.0.2", "::ffff:0.0.0.0", "10.0.0.1 --v=9"} {
 		if ip, err := parseNodeIP(bad); err == nil {
 			t.Errorf("address %q became %q", bad, ip)
 		}

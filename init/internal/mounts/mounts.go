@@ -141,33 +141,40 @@ type Dir struct {
 }
 
 // MakeDirs makes the folders that do not exist. Existing ones keep their mode; anything else in their place gets
-// another name.
-func MakeDirs(dirs []Dir) error {
+// another name, which told hears.
+func MakeDirs(dirs []Dir, told ...func(aside string)) error {
 	for _, dir := range dirs {
-		if err := makeDir(dir); err != nil {
+		aside, err := makeDir(dir)
+		if err != nil {
 			return err
+		}
+		for _, tell := range told {
+			if aside != "" {
+				tell(aside)
+			}
 		}
 	}
 	return nil
 }
 
-func makeDir(dir Dir) error {
+func makeDir(dir Dir) (aside string, err error) {
 	switch info, err := os.Lstat(dir.Path); {
 	case err == nil && info.IsDir():
-		return nil
+		return "", nil
 	case err == nil:
 		// A pod that writes to a folder of the host can leave a file or a link there.
-		if err := os.Rename(dir.Path, dir.Path+"~"+rand.Text()[:8]); err != nil {
-			return err
+		aside = dir.Path + "~" + rand.Text()[:8]
+		if err := os.Rename(dir.Path, aside); err != nil {
+			return "", err
 		}
 	}
 	if err := os.MkdirAll(dir.Path, dir.Mode.Perm()); err != nil {
-		return err
+		return aside, err
 	}
 	if dir.Mode == dir.Mode.Perm() {
-		return nil
+		return aside, nil
 	}
-	return os.Chmod(dir.Path, dir.Mode) // the umask takes what a folder for everybody needs
+	return aside, os.Chmod(dir.Path, dir.Mode) // the umask takes what a folder for everybody needs
 }
 
 // Apply mounts the rows of a table in order. When the kernel does not know a file system, loadFS may load its module,

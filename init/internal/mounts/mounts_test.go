@@ -102,7 +102,8 @@ func TestWhatAPodLeftInTheWayOfAFolderGetsAnotherName(t *testing.T) {
 	if err := os.WriteFile(base+"/data/opt", []byte("kept"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := MakeDirs(dirs); err != nil {
+	var told []string
+	if err := MakeDirs(dirs, func(path string) { told = append(told, path) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
@@ -117,6 +118,9 @@ func TestWhatAPodLeftInTheWayOfAFolderGetsAnotherName(t *testing.T) {
 	aside, err := filepath.Glob(base + "/data/opt~*")
 	if err != nil || len(aside) != 1 {
 		t.Fatalf("%v %v", aside, err)
+	}
+	if !slices.Contains(told, aside[0]) || len(told) != 2 {
+		t.Errorf("told of %v", told)
 	}
 	if content, _ := os.ReadFile(aside[0]); string(content) != "kept" {
 		t.Errorf("%q", content)

@@ -16,6 +16,7 @@ func TestALinkReplacesAnythingAndEmptiesNoFolder(t *testing.T) {
 		"the link":        func(path string) error { return os.Symlink("/run/kios/log", path) },
 		"another link":    func(path string) error { return os.Symlink("/etc", path) },
 		"a FIFO":          func(path string) error { return unix.Mkfifo(path, 0o644) },
+		"an empty file":   func(path string) error { return os.WriteFile(path, nil, 0o644) },
 		"an empty folder": func(path string) error { return os.Mkdir(path, 0o755) },
 	} {
 		link := filepath.Join(t.TempDir(), "kios")
@@ -26,6 +27,15 @@ func TestALinkReplacesAnythingAndEmptiesNoFolder(t *testing.T) {
 		if target, _ := os.Readlink(link); target != "/run/kios/log" || aside != "" || err != nil {
 			t.Errorf("%s: %q %q %v", name, target, aside, err)
 		}
+	}
+
+	file := filepath.Join(t.TempDir(), "kios")
+	if err := os.WriteFile(file, []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := placeLink(file, "/run/kios/log")
+	if text, _ := os.ReadFile(aside); string(text) != "somebody's" || err != nil {
+		t.Errorf("a file: %q %q %v", aside, text, err)
 	}
 
 	// Twice, as on two boots.

@@ -32,7 +32,7 @@ func logMounts(kept bool) []mounts.Mount {
 // showLogs mounts the logs of this boot and of those before at /var/log/kios.
 func (h *host) showLogs() {
 	removeLink(shownLogs)
-	all := []error{mounts.MakeDirs([]mounts.Dir{{Path: shownLogs, Mode: 0o755}})}
+	all := []error{mounts.MakeDirs([]mounts.Dir{{Path: shownLogs, Mode: 0o755}}, h.tellAside)}
 	for _, row := range logMounts(h.data == "partition") {
 		all = append(all, mounts.One(row, nil))
 	}

@@ -95,7 +95,7 @@ func (h *host) mountPartition(device string) bool {
 
 func (h *host) useState() error {
 	table := mounts.State(dataDir)
-	if err := mounts.MakeDirs(mounts.StateDirs(dataDir)); datapart.IsFull(err) {
+	if err := mounts.MakeDirs(mounts.StateDirs(dataDir), h.tellAside); datapart.IsFull(err) {
 		// A folder that this image adds has no room. The others, with the node's identity, are there.
 		table = mounts.WithoutMissing(table)
 		h.log.Warn("data.folder", "cause", err, "note", "it is in RAM until the next boot")

@@ -42,15 +42,15 @@ func main() {
 			fmt.Fprintln(os.Stderr, "init: cannot start: it runs only as process 1 of a kiOS node")
 			os.Exit(1)
 		}
-		var times stage1.Times
+		var handover stage1.Handover
 		var device *watchdog.Device
 		if name == "/init" { // the name under which the kernel starts the program of the initramfs, and nothing else
 			var err error
 			device = watchdog.Early()
-			if times, err = stage1.Run(); err != nil {
+			if handover, err = stage1.Run(); err != nil {
 				stage2.Fatal(nil, err)
 			}
 		}
-		stage2.Run(times, device)
+		stage2.Run(handover, device)
 	}
 }

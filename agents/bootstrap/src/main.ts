@@ -1,7 +1,7 @@
 import { command, startProgram } from '@kios/agent';
 
 import { CHECKED, FLAGS, toSettings } from './core/settings/flags.ts';
-import { absenceOf, checkUserData } from './verbs/check-userdata.ts';
+import { reportUserData } from './verbs/check-userdata.ts';
 import { join } from './verbs/join.ts';
 import { nodeVerb, print } from './verbs/node-verb.ts';
 import { renderPlan } from './verbs/render.ts';
@@ -49,10 +49,9 @@ startProgram({
           .positional('file', CHECKED.file)
           .options({ pods: CHECKED.pods, settings: CHECKED.settings }),
       run: async ({ file, pods, settings }) => {
-        const check = await checkUserData(file, pods, settings);
-        print(check);
-        const absence = absenceOf(file, check);
-        if (absence !== undefined) throw absence;
+        const { report, exitCode } = await reportUserData(file, pods, settings);
+        print(report);
+        return exitCode;
       },
     }),
   ],

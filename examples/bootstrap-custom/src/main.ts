@@ -13,6 +13,8 @@ const ROOT = process.env['BOOTSTRAP_ROOT'] ?? '';
 const KUBERNETES = `${ROOT}/host/etc/kubernetes`;
 const CA = '/etc/kubernetes/pki/ca.crt';
 const RETRY_MS = 5000;
+/** How often kubelet is looked at after the request, before another one: a busy machine takes long to restart it. */
+const LOOKS = 24;
 
 type Join = Readonly<Record<'server' | 'ca' | 'token' | 'node', string>>;
 
@@ -23,9 +25,6 @@ function log(lvl: 'info' | 'error', ev: string, fields: object = {}): void {
   const console = connect(`${ROOT}/run/kios/control/console.sock`);
   console.on('error', () => {}).end(`${line}\n`);
 }
-
-const readIfThere = (file: string): Promise<string | undefined> =>
-  readFile(file, 'utf8').catch(() => undefined);
 
 const seed = async (name: string): Promise<string> =>
   (await readFile(`${ROOT}/run/kios/seed/cidata/${name}`, 'utf8')).trim();
@@ -80,15 +79,18 @@ async function configure(join: Join): Promise<void> {
   log('info', 'restart.sent');
 }
 
+const isJoined = async (): Promise<boolean> =>
+  /"cluster"/.test(await readFile(`${ROOT}/run/kios/kubelet.json`, 'utf8').catch(() => ''));
+
 /** Joins unless kubelet.json says that kubelet already runs in cluster mode; tries again after a failure. */
 async function joinOnce(): Promise<void> {
-  const kubelet = await readIfThere(`${ROOT}/run/kios/kubelet.json`);
-  if (kubelet?.includes('"cluster"') === true) return log('info', 'joined');
+  if (await isJoined()) return log('info', 'joined');
   const failure = await readSeed()
     .then(async (join) => verify(join).then(() => configure(join)))
     .catch((error: unknown) => ({ why: String(error) }));
   if (failure !== undefined) log('error', 'join.failed', failure);
-  await sleep(RETRY_MS);
+  for (let looks = failure === undefined ? LOOKS : 1; looks > 0 && !(await isJoined()); looks -= 1)
+    await sleep(RETRY_MS);
   return joinOnce();
 }
 

@@ -22,6 +22,8 @@ let api: Server;
 let port = 0;
 let root: string;
 let sent: string[];
+/** How long kubelet takes to start again. */
+let restartMs: number;
 let socket: ReturnType<typeof createServer>;
 
 function makeCa(name: string): void {
@@ -76,10 +78,11 @@ beforeEach(async () => {
   write('run/kios/kubelet.json', '{"v":1,"mode":"standalone"}');
   mkdirSync(path.join(root, 'run/kios/control'), { recursive: true });
   sent = [];
+  restartMs = 0;
   socket = createServer((client) =>
     client.on('data', (bytes) => {
       sent.push(Buffer.from(bytes).toString('hex'));
-      write('run/kios/kubelet.json', '{"v":1,"mode":"cluster"}');
+      setTimeout(() => write('run/kios/kubelet.json', '{"v":1,"mode":"cluster"}'), restartMs);
     }),
   );
   await listen(socket, path.join(root, 'run/kios/control/restart-kubelet.sock'));
@@ -136,6 +139,13 @@ it(
     );
   },
 );
+
+it('asks a kubelet that is slow to restart no second time', { timeout: 30_000 }, async () => {
+  restartMs = 7000;
+  seed(pem('cluster.crt'));
+  await runUntil('joined');
+  expect(sent).toEqual(['03']);
+});
 
 it.each([
   ['the CA of another cluster', () => seed(pem('other.crt'))],

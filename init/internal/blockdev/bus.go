@@ -1,6 +1,7 @@
 package blockdev
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -15,9 +16,12 @@ const (
 	NVMe Bus = "nvme"
 )
 
-// BusOf returns the bus of a disk or a partition by its device node.
+// BusOf returns the bus of a disk or a partition by its device node, and of a mapped device that of the only one below.
 func BusOf(device string) Bus {
 	name := strings.ReplaceAll(strings.TrimPrefix(device, "/dev/"), "/", "!")
+	if below, _ := os.ReadDir(filepath.Join(sysBlock, name, "slaves")); len(below) == 1 {
+		name = below[0].Name()
+	}
 	real, _ := filepath.EvalSymlinks(filepath.Join(sysBlock, name))
 	return busOf(real)
 }

@@ -31,6 +31,27 @@ func ReadBoard(tree string) Board {
 	return Board{Slot: hasSlot(tree)}
 }
 
+// boards are those of which there are images, by the chip that the device tree is for.
+var boards = map[string]string{"brcm,bcm2711": "rpi4"}
+
+// BoardName returns the board, or "" for one that is not known.
+func BoardName(tree string) string {
+	compatible, _ := os.ReadFile(filepath.Join(tree, "compatible"))
+	for chip := range strings.SplitSeq(string(compatible), "\x00") {
+		if name, ok := boards[chip]; ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// SystemPrefix returns what a board's loader put before the names of the files that it started, "" for nothing. Loaders
+// of other machines do not say it.
+func SystemPrefix(tree string) (prefix string, ok bool) {
+	text, err := os.ReadFile(filepath.Join(tree, "chosen/os_prefix"))
+	return strings.TrimRight(string(text), "\x00"), err == nil
+}
+
 // hasSlot reports whether the tree has a host of memory cards that is in use and is not one of a wireless card.
 func hasSlot(tree string) bool {
 	for _, pattern := range []string{"mmc@*", "*/mmc@*"} {

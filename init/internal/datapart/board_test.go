@@ -139,3 +139,38 @@ func TestOnlyACardWritesItsJournalSeldom(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLoaderSaysWhichFolderItTook(t *testing.T) {
+	tree := t.TempDir()
+	if prefix, ok := SystemPrefix(tree); ok {
+		t.Error(prefix)
+	}
+	if err := os.MkdirAll(filepath.Join(tree, "chosen"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{"system/0002/\x00": "system/0002/", "\x00": "", "": ""} {
+		if err := os.WriteFile(filepath.Join(tree, "chosen/os_prefix"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if prefix, ok := SystemPrefix(tree); !ok || prefix != want {
+			t.Errorf("%q: %q, %v", text, prefix, ok)
+		}
+	}
+}
+
+func TestABoardIsKnownByItsChip(t *testing.T) {
+	for compatible, want := range map[string]string{
+		"raspberrypi,4-model-b\x00brcm,bcm2711\x00":           "rpi4",
+		"raspberrypi,4-compute-module-io\x00brcm,bcm2711\x00": "rpi4",
+		"raspberrypi,5-model-b\x00brcm,bcm2712\x00":           "",
+		"": "",
+	} {
+		tree := t.TempDir()
+		if err := os.WriteFile(filepath.Join(tree, "compatible"), []byte(compatible), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := BoardName(tree); got != want {
+			t.Errorf("%q: %q", compatible, got)
+		}
+	}
+}

@@ -146,17 +146,13 @@ func TestTheOrderOfDisksDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestLoaderPartIsUTF16AfterFourBytes(t *testing.T) {
-	raw := []byte{6, 0, 0, 0}
-	for _, r := range "C12A7328-F81F-11D2-BA4B-00A0C93EC93B\x00" {
-		raw = append(raw, byte(r), 0)
-	}
-	if got := parseLoaderPart(raw); got != esp {
+func TestALoaderMayWriteItsPartInCapitals(t *testing.T) {
+	if got := asGUID("C12A7328-F81F-11D2-BA4B-00A0C93EC93B"); got != esp {
 		t.Errorf("%q", got)
 	}
-	for _, short := range [][]byte{nil, raw[:4], raw[:40]} {
-		if got := parseLoaderPart(short); got != "" {
-			t.Errorf("%d bytes: %q", len(short), got)
+	for _, short := range []string{"", "C12A7328", esp[:35]} {
+		if got := asGUID(short); got != "" {
+			t.Errorf("%q: %q", short, got)
 		}
 	}
 }

@@ -26,11 +26,19 @@ func Mount(device, target string, drivers Drivers) error {
 		}
 		unix.Unmount(target, unix.MNT_DETACH)
 	}
-	remedy := "The node runs from RAM. Repair the ext4 file system of " + device + " on another machine, or flash the medium again."
-	if errors.Is(err, unix.ENODEV) {
-		remedy = "The kernel does not know ext4: name its module under `fs ext4` in the early table."
+	return fault.New(fault.DataPart, "mount "+device, remedy(device, err), err)
+}
+
+// remedy returns what to do about a partition that does not mount. The kernel refuses a device that is write-protected
+// with EACCES.
+func remedy(device string, err error) string {
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return "The kernel does not know ext4: name its module under `fs ext4` in the early table."
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EROFS):
+		return "The node runs from RAM. Open the write lock of the medium that has " + device + ", or replace it: a worn-out card refuses to be written."
 	}
-	return fault.New(fault.DataPart, "mount "+device, remedy, err)
+	return "The node runs from RAM. Repair the ext4 file system of " + device + " on another machine, or flash the medium again."
 }
 
 // options returns ext4's options for a medium. A memory card wears with each write, and ext4 writes its journal every

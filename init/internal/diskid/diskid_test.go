@@ -1,6 +1,7 @@
 package diskid
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -142,9 +143,15 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 		}
 	}
 
+	if untouched, err := untouchedAt(renewed.Parts[1].Device); !untouched || err != nil {
+		t.Errorf("before the first mount: %v %v", untouched, err)
+	}
 	target := t.TempDir()
 	if err := unix.Mount(renewed.Parts[1].Device, target, "ext4", 0, ""); err != nil {
 		t.Fatal(err)
+	}
+	if untouched, err := untouchedAt(renewed.Parts[1].Device); untouched || err != nil {
+		t.Errorf("after the first mount: %v %v", untouched, err)
 	}
 	changed, err := RenewFileSystem(target)
 	again, err2 := RenewFileSystem(target)
@@ -162,6 +169,35 @@ func TestAFlashedDiskGetsIdentifiersOfItsOwn(t *testing.T) {
 	lines := fmt.Sprintf("1 2048 2097152 %s kios-esp\n2 2099200 2103296 %s kios-data", renewed.Parts[0].GUID, renewed.Parts[1].GUID)
 	if listed != lines {
 		t.Errorf("other programs read\n%s\nwant\n%s", listed, lines)
+	}
+}
+
+func untouchedAt(device string) (bool, error) {
+	file, err := os.Open(device)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	_, untouched, err := Ext4(file)
+	return untouched, err
+}
+
+func TestOnlyTheBuildsOwnFileSystemIsUntouched(t *testing.T) {
+	build := make([]byte, superAt+superBytes)
+	copy(build[superAt+magicAt:], "\x53\xef")
+	copy(build[superAt+uuidAt:], "\xb1\xcb\x5b\xea\x2e\xe6\x80\x39\xb8\x0d\x52\xf6\xad\xa2\x20\x8e")
+	if there, untouched, err := Ext4(bytes.NewReader(build)); !there || !untouched || err != nil {
+		t.Error(there, untouched, err)
+	}
+	for name, at := range map[string]int{"a mount": mountsAt, "a time": mountedAt, "another UUID": uuidAt + 15, "no ext4": magicAt} {
+		other := bytes.Clone(build)
+		other[superAt+at] ^= 1
+		if there, untouched, err := Ext4(bytes.NewReader(other)); there != (at != magicAt) || untouched || err != nil {
+			t.Errorf("%s: %v %v %v", name, there, untouched, err)
+		}
+	}
+	if _, _, err := Ext4(bytes.NewReader(build[:1500])); err == nil {
+		t.Error("a device without a superblock")
 	}
 }
 

@@ -1,6 +1,8 @@
 package diskid
 
 import (
+	"encoding/binary"
+	"io"
 	"os"
 	"unsafe"
 
@@ -40,6 +42,29 @@ func RenewFileSystem(target string) (changed bool, err error) {
 	own := fsuuid{length: 16, uuid: swapped(gpt.NewGUID())}
 	err = ioctl(dir, setUUID, &own)
 	return err == nil, err
+}
+
+// The superblock of ext4 (Documentation/filesystems/ext4, chapter 4.1).
+const (
+	superAt    = 1024
+	superBytes = 1024
+	mountedAt  = 44 // time of the last mount
+	mountsAt   = 52 // mounts since the last check
+	magicAt    = 56
+	uuidAt     = 104
+	magic      = 0xef53
+)
+
+// Ext4 reports whether a device has a file system of that kind, and whether it is the one that the build made and
+// nobody has mounted yet. It reads a block that mounting reads, too.
+func Ext4(device io.ReaderAt) (there, untouched bool, err error) {
+	super := make([]byte, superBytes)
+	if _, err := device.ReadAt(super, superAt); err != nil {
+		return false, false, err
+	}
+	le := binary.LittleEndian
+	there = le.Uint16(super[magicAt:]) == magic
+	return there, there && text([16]byte(super[uuidAt:])) == dataFileSystem && le.Uint32(super[mountedAt:]) == 0 && le.Uint16(super[mountsAt:]) == 0, nil
 }
 
 // text formats a UUID, whose fields are all big-endian in ext4.

@@ -2,9 +2,12 @@ package fault
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -26,6 +29,31 @@ func TestEveryCodeIsDocumentedAndEveryDocumentedCodeExists(t *testing.T) {
 	documented := codes(t, "../../../docs/errors.md", `\| (KIOS_INIT_[A-Z_]+) \|`)
 	if len(source) == 0 || !slices.Equal(source, documented) {
 		t.Errorf("source %v\ndocs   %v", source, documented)
+	}
+}
+
+// A code that is documented, and that no part of init gives to a fault any more, tells people of what cannot happen.
+func TestEveryCodeIsTold(t *testing.T) {
+	used := regexp.MustCompile(`\bfault\.(\w+)`)
+	told := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range used.FindAllSubmatch(text, -1) {
+			told[string(match[1])] = true
+		}
+		return err
+	})
+	names := codes(t, "fault.go", `(?m)^\s+(\w+)\s+= "KIOS_INIT_`)
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		if !told[name] {
+			t.Errorf("nothing tells %s", name)
+		}
 	}
 }
 

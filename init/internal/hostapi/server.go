@@ -53,6 +53,11 @@ func Listen(runDir string, log Log, handle func(Command)) (*Server, error) {
 	return s, s.listen(runDir, "console", "kios/control/console.sock", s.console)
 }
 
+// Serve opens one more socket below runDir, with the same limits. serve has a connection until it returns.
+func (s *Server) Serve(runDir, name, path string, serve func(net.Conn)) error {
+	return s.listen(runDir, name, path, serve)
+}
+
 func (s *Server) listen(runDir, name, path string, serve func(net.Conn)) error {
 	path = filepath.Join(runDir, path)
 	listener, err := net.Listen("unix", path)

@@ -20,6 +20,9 @@ import (
 // Pstore is where the kernel shows what outlived a crash.
 const Pstore = "/sys/fs/pstore"
 
+// Backend is the file in which the kernel says where it keeps what outlives a crash.
+const Backend = "/sys/module/pstore/parameters/backend"
+
 const (
 	mostParts = 512
 	partLimit = 512 << 10
@@ -46,6 +49,13 @@ type Dump struct {
 // EndedRun reports whether the run before ended with it. Each boot takes all dumps, so one that was not kept before is
 // of that run; its time says nothing, for the clock may have been set back. Some firmware does not remove a dump.
 func (d Dump) EndedRun() bool { return d.Reason == "Panic" && !d.known }
+
+// WordsLost reports whether nothing of a crash outlives it: the kernel has no pstore, or no place for one.
+func WordsLost(backend string) bool {
+	text, err := os.ReadFile(backend)
+	name := strings.TrimSpace(string(text))
+	return err != nil || name == "" || name == "(null)"
+}
 
 // Mounted runs use while pstore is mounted. It does nothing where the kernel or the firmware keeps nothing.
 func Mounted(use func(folder string) error) error {

@@ -30,12 +30,16 @@ type Evidence struct {
 	Record *Record // nil when there is none
 	Status int     // the bits of the watchdog's WDIOC_GETBOOTSTATUS
 	Panic  []string
+	// WordsLost says that this machine keeps no words of a kernel, so that none of a panic proves nothing.
+	WordsLost bool
+	// WatchdogSilent says that the watchdog's status never tells of a reset by it.
+	WatchdogSilent bool
 }
 
 // End is what follows from the evidence.
 type End struct {
 	Reason Reason
-	// Fault has the code, the cause and the remedy; nil for an end that somebody ordered, and for an unknown one.
+	// Fault has the code, the cause and the remedy; nil for an end that somebody else ordered, and for an unknown one.
 	Fault *fault.Error
 }
 
@@ -45,6 +49,8 @@ func Explain(e Evidence) End {
 	switch r := e.Record; {
 	case len(e.Panic) > 0:
 		return panicked(e.Panic)
+	case r != nil && r.State == Ended && r.Code == fault.SlotsTrial: // that of a hang is not why somebody ordered the end
+		return End{Reason(r.Action), fault.New(r.Code, "keep this version running", "Init ordered it by itself; docs/errors.md explains the code.", errors.New(r.Cause))}
 	case r != nil && r.State == Ended:
 		return End{Reason: Reason(r.Action)}
 	case r != nil && r.State == Failed:
@@ -57,9 +63,9 @@ func Explain(e Evidence) End {
 	case r == nil:
 		return End{Reason: Unknown}
 	case r.State == Stopping:
-		return ended(Interrupted, r.Action, lost(e.Status)+during(r))
+		return ended(Interrupted, r.Action, e.lost()+during(r))
 	}
-	return ended(Cut, "", lost(e.Status))
+	return ended(Cut, "", e.lost())
 }
 
 // NeedsWords reports whether the kernel's last words may say more than the rest of the evidence.
@@ -94,14 +100,22 @@ func during(r *Record) string {
 	return fmt.Sprintf(" during an ordered %s", r.Action)
 }
 
-// lost says what a watchdog's status tells about the machine, if anything.
-func lost(status int) string {
+// lost says what a watchdog's status tells about the machine, if anything, and otherwise what may have been.
+func (e Evidence) lost() string {
 	for _, sign := range signs {
-		if status&sign.bit != 0 {
+		if e.Status&sign.bit != 0 {
 			return sign.why
 		}
 	}
-	return "power was lost, or the machine was reset from outside"
+	causes := []string{"power was lost", "the machine was reset from outside"}
+	if e.WatchdogSilent {
+		causes = append(causes, "its watchdog reset it")
+	}
+	if e.WordsLost {
+		causes = append(causes, "its kernel panicked")
+	}
+	last := len(causes) - 1
+	return strings.Join(causes[:last], ", ") + ", or " + causes[last]
 }
 
 var signs = []struct {

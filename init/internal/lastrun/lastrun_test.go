@@ -82,6 +82,11 @@ func TestTheReasonFollowsFromTheEvidence(t *testing.T) {
 		{"power off", Evidence{Record: &Record{State: Ended, Action: "power-off"}}, PowerOff, "", ""},
 		{"firmware that keeps the status", Evidence{Record: &Record{State: Ended, Action: "reboot"}, Status: unix.WDIOF_CARDRESET}, Reboot, "", ""},
 		{"running", Evidence{Record: &Record{State: Running}}, Cut, fault.LastCut, "power was lost, or the machine was reset from outside"},
+		{"running, words lost", Evidence{Record: &Record{State: Running}, WordsLost: true}, Cut, fault.LastCut, "power was lost, the machine was reset from outside, or its kernel panicked"},
+		{"running, silent watchdog", Evidence{Record: &Record{State: Running}, WatchdogSilent: true}, Cut, fault.LastCut, "power was lost, the machine was reset from outside, or its watchdog reset it"},
+		{"stopping, neither tells", Evidence{Record: &Record{State: Stopping, Action: "reboot"}, WordsLost: true, WatchdogSilent: true}, Interrupted, fault.LastCut,
+			"power was lost, the machine was reset from outside, its watchdog reset it, or its kernel panicked during an ordered reboot"},
+		{"too hot, words lost", Evidence{Record: &Record{State: Running}, Status: unix.WDIOF_OVERHEAT, WordsLost: true}, Cut, fault.LastCut, "the machine was too hot"},
 		{"too hot", Evidence{Record: &Record{State: Running}, Status: unix.WDIOF_OVERHEAT | unix.WDIOF_POWERUNDER}, Cut, fault.LastCut, "the machine was too hot"},
 		{"running, watchdog", Evidence{Record: &Record{State: Running}, Status: unix.WDIOF_CARDRESET}, Hang, fault.LastHang, "the kernel or init did not feed it"},
 		{"starved", Evidence{Record: &Record{State: Starved, Cause: "kubelet did not answer"}}, Hang, fault.LastHang, "kubelet did not answer"},
@@ -101,6 +106,39 @@ func TestTheReasonFollowsFromTheEvidence(t *testing.T) {
 		if needs := c.e.NeedsWords(); needs != (code != "") {
 			t.Errorf("%s: needs words: %v", c.name, needs)
 		}
+	}
+}
+
+func TestAMachineWhoseKernelHasNoPlaceForItsWordsLosesThem(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "backend")
+	for text, want := range map[string]bool{"efi_pstore\n": false, "ramoops\n": false, "(null)\n": true, "\n": true} {
+		if err := os.WriteFile(file, []byte(text), 0o444); err != nil {
+			t.Fatal(err)
+		}
+		if got := WordsLost(file); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if !WordsLost(filepath.Join(t.TempDir(), "none")) {
+		t.Error("a kernel without pstore keeps nothing")
+	}
+}
+
+func TestARebootThatInitOrderedHasItsCause(t *testing.T) {
+	e := Evidence{Record: &Record{State: Ended, Action: "reboot", Code: fault.SlotsTrial, Cause: "kubelet does not serve", Generation: 2}}
+	end := Explain(e)
+	if end.Reason != Reboot || end.Fault == nil || end.Fault.Code != fault.SlotsTrial || errors.Unwrap(end.Fault).Error() != "kubelet does not serve" {
+		t.Errorf("%+v", end)
+	}
+	if e.NeedsWords() {
+		t.Error("its words are known, and the first pods come first")
+	}
+}
+
+func TestARebootOfAHungMachineIsItsOperators(t *testing.T) {
+	end := Explain(Evidence{Record: &Record{State: Ended, Action: "reboot", Code: fault.Hang, Cause: "kubelet did not answer"}})
+	if end.Reason != Reboot || end.Fault != nil {
+		t.Errorf("%+v", end)
 	}
 }
 

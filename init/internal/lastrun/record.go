@@ -34,8 +34,10 @@ type Record struct {
 	State   State     `json:"state"`
 	Up      float64   `json:"up"`               // seconds of CLOCK_BOOTTIME at the last change
 	Action  string    `json:"action,omitempty"` // of a stop: "reboot" or "power-off"
-	Code    string    `json:"code,omitempty"`   // of a fault or hang
+	Code    string    `json:"code,omitempty"`   // of a fault or hang, or of a trial that init ended
 	Cause   string    `json:"cause,omitempty"`
+	// Generation is that of the version, where versions lie side by side on the medium.
+	Generation int `json:"generation,omitempty"`
 	// Starvations counts the runs in a row that ended because nothing else helped.
 	Starvations int `json:"starvations,omitempty"`
 }

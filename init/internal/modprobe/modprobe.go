@@ -89,7 +89,7 @@ func (l loader) serve(args []string) int {
 func (l loader) load(request string, files []string) int {
 	fresh := []string{}
 	for _, file := range files {
-		name := nameOf(file)
+		name := modules.NameOf(file)
 		if l.isLive(name) {
 			continue
 		}
@@ -114,12 +114,6 @@ func (l loader) load(request string, files []string) int {
 func (l loader) isLive(name string) bool {
 	state, err := os.ReadFile(path.Join(l.loaded, name, "initstate"))
 	return err == nil && strings.TrimSpace(string(state)) == "live"
-}
-
-// nameOf returns the kernel's name of the module in a file.
-func nameOf(file string) string {
-	name, _, _ := strings.Cut(path.Base(file), ".ko")
-	return strings.ReplaceAll(name, "-", "_")
 }
 
 // note writes a line to the kernel's log: only one process writes init's.

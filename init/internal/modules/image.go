@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// ImageName is the name of the file system with all modules of a kernel, and with firmware.
+	// ImageName is the name of the file system with all modules of a kernel, and with firmware, where people put it.
 	ImageName = "modules.erofs"
 	// maxImage bounds the bytes that are read of a file with that name.
 	maxImage = 1 << 30
@@ -34,11 +34,11 @@ type Image struct {
 	Scratch  string // a mount point that exists for a moment
 }
 
-// MountFrom mounts the image in a folder, read-only. It returns os.ErrNotExist when there is none. The kernel parses
-// the image before it verifies a module's signature, so no other bytes than those of the build may reach it: what is
-// hashed and what is mounted is one open file, and no pod runs yet that could write to it.
-func (i Image) MountFrom(folder string) (bytes int64, err error) {
-	file, err := plainfile.Open(folder, ImageName)
+// MountFrom mounts the image of that name in a folder, read-only. It returns os.ErrNotExist when there is none. The
+// kernel parses the image before it verifies a module's signature, so no other bytes than those of the build may reach
+// it: what is hashed and what is mounted is one open file, and no pod runs yet that could write to it.
+func (i Image) MountFrom(folder, name string) (bytes int64, err error) {
+	file, err := plainfile.Open(folder, name)
 	if err != nil {
 		return 0, err
 	}

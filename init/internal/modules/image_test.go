@@ -96,7 +96,7 @@ func TestTheImageOfTheBuildCoversTheModulesOfTheRoot(t *testing.T) {
 	inMountNamespace(t)
 	content := imageBytes(t)
 	folder, image := place(t, content)
-	bytes, err := image.MountFrom(folder)
+	bytes, err := image.MountFrom(folder, ImageName)
 	if errors.Is(err, unix.ENOTBLK) || errors.Is(err, unix.ENODEV) {
 		t.Skipf("this kernel mounts no EROFS from a file: %v", err)
 	}
@@ -135,7 +135,7 @@ func TestOnlyTheBytesOfTheBuildAreMounted(t *testing.T) {
 	folder, image := place(t, append(slices.Clone(content), 0))
 	sum := sha256.Sum256(content)
 	image.SHA256 = hex.EncodeToString(sum[:])
-	if _, err := image.MountFrom(folder); !errors.Is(err, ErrForeign) {
+	if _, err := image.MountFrom(folder, ImageName); !errors.Is(err, ErrForeign) {
 		t.Errorf("one byte more: %v", err)
 	}
 	if got := mounted(t, folder); got != nil {
@@ -162,7 +162,7 @@ func TestAnImageThatCannotBeUsedLeavesNothingMounted(t *testing.T) {
 					*of = value
 				}
 			}
-			if _, err := image.MountFrom(folder); err == nil || errors.Is(err, ErrForeign) {
+			if _, err := image.MountFrom(folder, ImageName); err == nil || errors.Is(err, ErrForeign) {
 				t.Errorf("MountFrom: %v", err)
 			}
 			if got := mounted(t, folder); got != nil {
@@ -176,14 +176,14 @@ func TestAFolderWithoutAnImageIsNoFault(t *testing.T) {
 	folder, image := place(t, nil)
 	os.Remove(filepath.Join(folder, ImageName))
 	for _, none := range []string{folder, folder + "/missing"} {
-		if _, err := image.MountFrom(none); !errors.Is(err, os.ErrNotExist) {
+		if _, err := image.MountFrom(none, ImageName); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", none, err)
 		}
 	}
 	if err := os.Symlink("/dev/zero", filepath.Join(folder, ImageName)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := image.MountFrom(folder); err == nil || errors.Is(err, os.ErrNotExist) {
+	if _, err := image.MountFrom(folder, ImageName); err == nil || errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a link that leads elsewhere: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 type Loader struct {
 	table  Table
 	dir    string
+	sys    string // where sysfs is
 	insert func(path string) error
 
 	mu    sync.Mutex
@@ -30,18 +31,32 @@ type attempt struct {
 
 // Open reads the table. Without one the kernel has everything built in.
 func Open(tablePath, dir string) (*Loader, error) {
-	l := &Loader{dir: dir, insert: Insert, files: map[string]*attempt{}}
+	l := newLoader(dir)
+	return l, l.read(tablePath)
+}
+
+func newLoader(dir string) *Loader {
+	return &Loader{dir: dir, sys: "/sys", insert: Insert, files: map[string]*attempt{}}
+}
+
+func (l *Loader) read(tablePath string) error {
 	text, err := os.ReadFile(tablePath)
 	if errors.Is(err, os.ErrNotExist) {
-		return l, nil
+		return nil
 	}
 	if err == nil {
 		l.table, err = Parse(string(text))
 	}
 	if err != nil {
-		return l, fmt.Errorf("read %s: %w", tablePath, err)
+		return fmt.Errorf("read %s: %w", tablePath, err)
 	}
-	return l, nil
+	return nil
+}
+
+// NameOf returns the kernel's name of the module in a file.
+func NameOf(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
+	return strings.ReplaceAll(name, "-", "_")
 }
 
 // Dir returns the folder of the running kernel's modules in the root.
@@ -66,7 +81,7 @@ func (l *Loader) LoadDevices() error {
 	}
 	var failed []error
 	for {
-		files := l.table.Wanted(modaliases("/sys"), l.tried)
+		files := l.table.Wanted(modaliases(l.sys), l.tried)
 		if len(files) == 0 {
 			return errors.Join(failed...)
 		}

@@ -1,5 +1,5 @@
 // Package modules loads the few kernel modules that the root, the data partition and seed volumes need before any pod
-// runs. The module loader loads all others.
+// runs, and the drivers of network cards meanwhile. The module loader loads all others.
 package modules
 
 import (

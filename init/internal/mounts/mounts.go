@@ -27,6 +27,10 @@ const (
 	// Hard holds the flags of every mount that has no reason for weaker ones.
 	Hard  = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	noDev = unix.MS_NOSUID | unix.MS_NODEV
+
+	// FAT are the options of the EFI system partition. All mounts of it share those of the first one. A name that init
+	// removes may have a cluster that is free already, and that must not make the partition read-only.
+	FAT = "errors=continue"
 )
 
 // API lists every kernel interface and scratch file system, in order. No row depends on a disk.

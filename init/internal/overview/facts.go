@@ -39,6 +39,13 @@ type Lease struct {
 	Until        float64 // seconds of CLOCK_BOOTTIME
 }
 
+// Update is what init says of the systems on the medium.
+type Update struct {
+	Known  bool
+	Trial  bool // the running system is not confirmed yet
+	Failed bool // the machine came back from another one
+}
+
 // Facts are what the page and the metrics are made of.
 type Facts struct {
 	Up              float64
@@ -49,6 +56,7 @@ type Facts struct {
 	Clock           Clock
 	Leases          []Lease
 	Faults          []Fault // now
+	Update          Update
 	Told            Told
 }
 
@@ -60,6 +68,7 @@ type Files struct {
 	Sources json.RawMessage            `json:"sources,omitempty"`
 	Modules json.RawMessage            `json:"modules,omitempty"`
 	Faults  json.RawMessage            `json:"faults,omitempty"`
+	Slots   json.RawMessage            `json:"slots,omitempty"`
 	Leases  map[string]json.RawMessage `json:"leases,omitempty"`
 	Leases6 map[string]json.RawMessage `json:"leases6,omitempty"`
 }
@@ -70,7 +79,7 @@ func ReadFiles(run string) Files {
 	return Files{
 		Boot: read("", "boot.json"), Kubelet: read("", "kubelet.json"),
 		Clock: read("time", "state.json"), Sources: read("chrony", "sources.json"),
-		Modules: read("modules", "status.json"), Faults: read("platform", "faults.json"),
+		Modules: read("modules", "status.json"), Faults: read("platform", "faults.json"), Slots: read("", "slots.json"),
 		Leases: readLeases(filepath.Join(run, "net")), Leases6: readLeases(filepath.Join(run, "net/v6")),
 	}
 }
@@ -118,6 +127,7 @@ func (files Files) Facts(up float64, told Told) Facts {
 	f.Clock.Known = json.Unmarshal(files.Clock, &f.Clock) == nil
 	f.Clock.Source = short(f.Clock.Source)
 	f.Faults = parseFaults(files.Faults)
+	f.Update = parseUpdate(files.Slots)
 	for link, text := range files.Leases {
 		f.addLease(parseLease(link, text))
 	}
@@ -126,6 +136,17 @@ func (files Files) Facts(up float64, told Told) Facts {
 	}
 	slices.SortFunc(f.Leases, func(a, b Lease) int { return cmp.Or(cmp.Compare(a.Link, b.Link), cmp.Compare(a.Family, b.Family)) })
 	return f
+}
+
+func parseUpdate(text json.RawMessage) Update {
+	var slots struct {
+		State  string
+		Failed *struct{}
+	}
+	if json.Unmarshal(text, &slots) != nil {
+		return Update{}
+	}
+	return Update{Known: true, Trial: slots.State == "trial", Failed: slots.Failed != nil}
 }
 
 func (f *Facts) addLease(l Lease) {

@@ -28,6 +28,10 @@ func Metrics(f Facts) []byte {
 	write(&text, "kios_program_ends_total", "counter", "Ends of a program of the host that nobody asked for.", ends)
 	write(&text, "kios_fault", "gauge", "A fault that the node has now.", current(f.Faults))
 	write(&text, "kios_fault_lines_total", "counter", "Lines of the console that told a fault, by its code.", counts(f.Told.Counts))
+	if f.Update.Known {
+		write(&text, "kios_update_on_trial", "gauge", "1 while the running system is not confirmed yet.", flag(f.Update.Trial))
+		write(&text, "kios_update_failed", "gauge", "1 after the machine came back from an update.", flag(f.Update.Failed))
+	}
 	var lengths, rests []sample
 	for _, l := range f.Leases {
 		labels := []string{"link", l.Link, "family", l.Family}
@@ -36,6 +40,13 @@ func Metrics(f Facts) []byte {
 	write(&text, "kios_lease_seconds", "gauge", "Length of the lease of a link.", lengths)
 	write(&text, "kios_lease_remaining_seconds", "gauge", "Seconds until the lease of a link ends, as of the last minute.", rests)
 	return []byte(text.String())
+}
+
+func flag(on bool) []sample {
+	if on {
+		return []sample{{nil, 1}}
+	}
+	return []sample{{nil, 0}}
 }
 
 // phases returns the first of each name, which belongs to the boot.

@@ -128,6 +128,7 @@ var joined = map[string]string{
 	"net/v6/eth1.json":     `{"v":1,"written":{"boot":100},"addresses":[{"validUntil":null}]}`,
 	"platform/faults.json": `{"v":1,"faults":[{"code":"KIOS_FAULT_DNS","cause":"ask \"10.0.2.3\"\u001b","remedy":"Check it.","condition":"KiosNetwork","since":12.7},{"code":"bad"}]}`,
 	"modules/status.json":  `{"v":1,"loa`,
+	"slots.json":           `{"v":1,"managed":true,"state":"trial","failed":{"generation":2,"why":"x"}}`,
 }
 
 func TestFactsComeFromStateFiles(t *testing.T) {
@@ -138,6 +139,7 @@ func TestFactsComeFromStateFiles(t *testing.T) {
 		Clock:  Clock{true, true, true, "192.0.2.1"},
 		Leases: []Lease{{"eth0", "ipv4", 3600, 3610}, {"eth0", "ipv6", 1200, 1300}},
 		Faults: []Fault{{"KIOS_FAULT_DNS", "", "ask \"10.0.2.3\"\x1b", "Check it.", "KiosNetwork", 12.7}},
+		Update: Update{true, true, true},
 		Told:   lines(),
 	}
 	if !reflect.DeepEqual(f, want) {
@@ -249,6 +251,18 @@ func TestMetricsHaveTheFirstPhaseAndWhatIsLeftOfALease(t *testing.T) {
 	}
 	if strings.Contains(text, "} 40\n") {
 		t.Error("a later start counts as a phase of the boot")
+	}
+}
+
+func TestAMachineThatWasNotUpdatedSaysSo(t *testing.T) {
+	text := string(Metrics(stateFiles(t, map[string]string{"slots.json": `{"v":1,"managed":false,"state":"good","failed":null}`}).Facts(1, lines())))
+	for _, want := range []string{"kios_update_on_trial{} 0\n", "kios_update_failed{} 0\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+	if text := string(Metrics(Facts{})); strings.Contains(text, "kios_update") {
+		t.Error(text)
 	}
 }
 

@@ -80,9 +80,11 @@ func parseRanges(words []string) ([]Range, error) {
 }
 
 // Opened are the files of a plan, ready to be read.
-type Opened struct {
-	files  []*os.File
-	ranges [][]Range
+type Opened []openFile
+
+type openFile struct {
+	*os.File
+	ranges []Range
 }
 
 // Open sets the root's read-ahead and opens the plan's files. A file that cannot be opened is left out and named in
@@ -97,7 +99,7 @@ func (p Plan) open(devices string) (o Opened, err error) {
 			err = errors.Join(err, openErr)
 			continue
 		}
-		o.files, o.ranges = append(o.files, file), append(o.ranges, planned.Ranges)
+		o = append(o, openFile{file, planned.Ranges})
 	}
 	return o, errors.Join(err, setReadAhead(devices, p.ReadAheadKiB))
 }
@@ -110,11 +112,12 @@ func setReadAhead(pattern string, kib int) error {
 	return err
 }
 
-// Read reads the ranges into the page cache and closes the files. It returns when all is there.
+// Read reads the ranges into the page cache and closes the files. Pages of a root in memory are there when it returns;
+// a disk may still be reading (posix_fadvise(2)).
 func (o Opened) Read() (err error) {
-	for i, file := range o.files {
-		for _, r := range o.ranges[i] {
-			err = errors.Join(err, read(file, r))
+	for _, file := range o {
+		for _, r := range file.ranges {
+			err = errors.Join(err, read(file.File, r))
 		}
 		file.Close()
 	}

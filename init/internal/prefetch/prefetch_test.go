@@ -67,7 +67,7 @@ func TestOnlyTheRangesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Reading ahead of what was asked for would blur the ranges.
-	if err := unix.Fadvise(int(opened.files[0].Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
+	if err := unix.Fadvise(int(opened[0].Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
 		t.Fatal(err)
 	}
 	if err := opened.Read(); err != nil {

@@ -67,6 +67,12 @@ func (f *Faults) Starting(name string, ends int, now time.Time) {
 // Ready notes that a program serves. What it said before is no cause of a later fault.
 func (f *Faults) Ready(name string) { f.with(name, func(p *program) { p.ready, p.words = true, "" }) }
 
+// Serves reports whether a program has said that it serves since its last start.
+func (f *Faults) Serves(name string) (serves bool) {
+	f.with(name, func(p *program) { serves = p.ready })
+	return serves
+}
+
 // Ended notes the end of a program.
 func (f *Faults) Ended(name string, now time.Time) {
 	f.with(name, func(p *program) {

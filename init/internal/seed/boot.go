@@ -40,7 +40,7 @@ var noCloudFiles = []string{"meta-data", "user-data", networkConfig}
 // known are the names in the folder `kios`, in lower case because FAT does not tell them apart, each with the endings
 // of the names that may be in it if it is a folder. packages/host-api/vectors/boot-folder.json holds the same.
 var known = map[string][]string{
-	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "modules.erofs": nil, "network.yaml": nil, "sysctl.conf": nil, "token": nil,
+	"readme.txt": nil, "bootstrap.yaml": nil, "bootstrap.yaml.example": nil, "cmdline.txt": nil, "dhcp.yaml": nil, "encrypt": nil, "modules.erofs": nil, "network.yaml": nil, "recovery-key": nil, "sysctl.conf": nil, "token": nil,
 	"manifests": staticpods.Endings,
 	"images":    {ociarchive.Ending},
 }
@@ -69,7 +69,7 @@ func WithBoot(device string, loadFS func(string) error, read func(folder string)
 }
 
 func mountWhole(device string, loadFS func(string) error) (unmount func(), err error) {
-	err = mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly}, loadFS)
+	err = mounts.One(mounts.Mount{Source: device, Target: whole, FS: "vfat", Flags: readOnly, Data: mounts.FAT}, loadFS)
 	if err != nil {
 		os.Remove(whole)
 		return nil, err

@@ -67,6 +67,9 @@ type From struct {
 	Disk     string // kernel name of the disk that belongs to the machine, or ""
 	OnlyDisk bool   // no other disk may hold one
 	Named    bool   // a person says where the machine's user data comes from, so that the firmware does not
+	// Look may read of the top of the partition booted from while that is mounted. It is called once, with "" where there
+	// is none.
+	Look func(top string)
 }
 
 // MountAll mounts every seed volume and shows what people have put on the partition booted from. It returns the network
@@ -89,6 +92,7 @@ func MountAll(from From, loadFS func(string) error, log Log) (network Network) {
 			cidata = top
 		}
 		network = findNetwork(networkPlaces(BootDir, cidata, volume(configDrive)), log)
+		from.Look(top)
 	}
 	if device := from.bootDevice(disks, log); device != "" {
 		showBoot(device, taken[noCloud] == "", loadFS, log, look)

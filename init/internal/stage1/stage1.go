@@ -13,6 +13,7 @@ import (
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/modules"
+	"kios.dev/init/internal/plainfile"
 )
 
 const (
@@ -25,11 +26,27 @@ const (
 // Times holds when stage 1 began and when the root was in place, on the boot clock.
 type Times struct{ Start, Root time.Duration }
 
+// Measured holds what the EFI file says of its own measurement (its sections .pcrpkey and .pcrsig), or nothing.
+type Measured struct{ Key, Signature []byte }
+
+// Handover is what stage 2 gets of stage 1.
+type Handover struct {
+	Times
+	Measured Measured
+}
+
+const (
+	// extra is the folder in which systemd's stub puts files for the initramfs (systemd-stub(7)).
+	extra = "/.extra"
+	// mostExtra is more than either file has, in bytes.
+	mostExtra = 64 << 10
+)
+
 // Run leaves the process in the root, where the caller continues with stage 2. There is no exec between them: loading
 // the same program a second time, from a compressed file, would take a tenth of a second on a small board. Stage 1 does
 // not need /proc, /sys or /dev, so it mounts none of them.
-func Run() (Times, error) {
-	times := Times{Start: clock.Uptime()}
+func Run() (Handover, error) {
+	handover := Handover{Times: Times{Start: clock.Uptime()}, Measured: readMeasured(extra)}
 	loader, err := modules.Open("/early/table", "/early/modules")
 	if err == nil {
 		err = loader.LoadAlways()
@@ -38,19 +55,35 @@ func Run() (Times, error) {
 		// Not fatal yet: the root still mounts if it does not need the module that failed.
 		fmt.Fprintf(os.Stderr, "init: cannot %v [%s]\n", err, fault.Module)
 	}
+	if err := takeBeside("/"); err != nil {
+		return handover, err
+	}
 	if err := mountRoot(); err != nil {
-		return times, err
+		return handover, err
 	}
 	os.RemoveAll("/early")  // the root has its own copy
 	os.RemoveAll("/kernel") // microcode, which the kernel has taken before it unpacked the archive
+	os.RemoveAll(extra)
 	if err := placeProgram(); err != nil {
-		return times, fault.New(fault.Root, "place init in the root", "Report this with the kernel's version.", err)
+		return handover, fault.New(fault.Root, "place init in the root", "Report this with the kernel's version.", err)
 	}
 	if err := enterRoot(); err != nil {
-		return times, fault.New(fault.Root, "move the root to /", "Report this with the kernel's version.", err)
+		return handover, fault.New(fault.Root, "move the root to /", "Report this with the kernel's version.", err)
 	}
-	times.Root = clock.Uptime()
-	return times, nil
+	handover.Root = clock.Uptime()
+	return handover, nil
+}
+
+// readMeasured reads the files of the stub. What is not there or too long counts as nothing: who needs it says so.
+func readMeasured(folder string) Measured {
+	read := func(name string) []byte {
+		content, err := plainfile.Read(folder, name, mostExtra)
+		if err != nil {
+			return nil
+		}
+		return content
+	}
+	return Measured{Key: read("tpm2-pcr-public-key.pem"), Signature: read("tpm2-pcr-signature.json")}
 }
 
 func mountRoot() error {

@@ -33,8 +33,11 @@ func (h *host) takeArguments(device string) bool {
 		return false
 	}
 	var text []byte
+	mounted := false
 	err := seed.WithBoot(device, h.modules.LoadFS, func(folder string) (err error) {
+		mounted = true
 		h.archivesThere = hasArchives(folder)
+		h.asked = readAsked(folder)
 		text, err = plainfile.Read(folder, argumentsFile, maxArguments)
 		return err
 	})
@@ -42,6 +45,9 @@ func (h *host) takeArguments(device string) bool {
 		return false
 	}
 	h.argumentsRead = true
+	if !mounted {
+		h.asked.unread = err
+	}
 	if err != nil {
 		h.refuseArguments("read kios/"+argumentsFile, nil, err)
 		return false

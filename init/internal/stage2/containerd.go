@@ -7,6 +7,7 @@ import (
 
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/kubelet"
+	"kios.dev/init/internal/staticpods"
 	"kios.dev/init/internal/supervise"
 	"kios.dev/init/internal/watchdog"
 )
@@ -44,6 +45,7 @@ func (h *host) startContainerd() error {
 	if err != nil {
 		return err
 	}
+	h.kubeletSwitch.older = staticpods.Containers(containerRecords)
 	h.containerd.Run()
 	return nil
 }

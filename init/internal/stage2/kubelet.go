@@ -2,6 +2,7 @@ package stage2
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -33,6 +34,24 @@ func (h *host) startKubelet() error {
 	h.kubelet.Run()
 	time.AfterFunc(startPhase, h.endStartPhase)
 	return nil
+}
+
+// forgetCheckpoints lets another version of kubelet start, an older or a newer one. The size of its program tells
+// builds of one version from each other.
+func (h *host) forgetCheckpoints() {
+	if h.data != "partition" {
+		return
+	}
+	version := h.release.Version + " " + h.release.BuildTime.Format(time.RFC3339)
+	if info, err := os.Stat("/bin/kubelet"); err == nil {
+		version += fmt.Sprintf(" %d", info.Size())
+	}
+	forgot, err := kubelet.ForgetCheckpoints("/var/lib/kubelet", metaDir+"/kubelet", version)
+	if err != nil {
+		h.log.Warn("kubelet.checkpoints", "cause", err)
+	} else if forgot {
+		h.log.Info("kubelet.checkpoints", "note", "another version of kubelet ran last: it gives out resources anew")
+	}
 }
 
 func (h *host) awaitRuntime() {

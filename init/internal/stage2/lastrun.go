@@ -42,7 +42,7 @@ func (h *host) beginRun() {
 	h.life.monitor = watchdog.NewMonitor(previous.ResetsBefore())
 	h.life.run = lastrun.NewKeeper(recordDir, lastrun.Record{
 		BootID: readLine("/proc/sys/kernel/random/boot_id"), Version: h.release.Version, Started: time.Now().UTC(),
-		Starvations: previous.ResetsBefore(),
+		Starvations: previous.ResetsBefore(), Generation: h.versions.generation(),
 	})
 	go h.keepRecord()
 }
@@ -96,9 +96,9 @@ func (h *host) recordFault(err error) {
 
 // tellLastRun says why the run before ended.
 func (h *host) tellLastRun() {
-	evidence := lastrun.Evidence{Record: h.life.previous}
+	evidence := lastrun.Evidence{Record: h.life.previous, WordsLost: lastrun.WordsLost(lastrun.Backend)}
 	if device := h.life.device; device != nil {
-		evidence.Status = device.BootStatus
+		evidence.Status, evidence.WatchdogSilent = device.BootStatus, device.IsSilent()
 	}
 	if !evidence.NeedsWords() {
 		if evidence.Record != nil {
@@ -133,6 +133,7 @@ func (h *host) tell(evidence lastrun.Evidence, more ...any) {
 	if err := atomicfile.WriteJSON(runDir+"/last-run.json", state); err != nil {
 		h.log.Warn("last-run.json", "cause", err)
 	}
+	h.tellLastVersion(end, evidence.Record)
 }
 
 // lastWords keeps what the kernel said at its last crashes, and returns the words of the panic that ended the run

@@ -34,7 +34,6 @@ func (h *host) mountSeeds(drivers <-chan struct{}) <-chan struct{} {
 		network := seed.MountAll(from, h.modules.LoadFS, h.log)
 		h.takeNetworkFile(network, from.OnlyDisk, metaDir, runDir+"/host")
 		h.takeSettings(seed.BootDir, runDir+"/host")
-		h.mountModules()
 		h.reportLateArguments(seed.BootDir)
 		h.reportLateArchives(seed.BootDir)
 	}()
@@ -67,7 +66,7 @@ func (h *host) seedsFrom() seed.From {
 	if h.moved = h.joined && hasMoved(metaDir, h.machine); h.moved {
 		h.log.Warn("machine.changed", "note", "the node joined its cluster on another machine; seeds are mounted as at a first boot")
 	}
-	return seed.From{BootPart: h.bootPart, Boot: h.bootDevice, Disk: h.medium, OnlyDisk: h.joined && !h.moved, Named: namesProvider()}
+	return seed.From{BootPart: h.bootPart, Boot: h.bootDevice, Disk: h.medium, OnlyDisk: h.joined && !h.moved, Named: namesProvider(), Look: h.mountModules}
 }
 
 // namesProvider returns whether the kernel command line, or a person's words on the medium, say where user data comes

@@ -11,9 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"kios.dev/init/internal/attest"
 	"kios.dev/init/internal/clock"
 	"kios.dev/init/internal/cmdline"
 	"kios.dev/init/internal/devlinks"
+	"kios.dev/init/internal/esp"
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/fault"
 	"kios.dev/init/internal/hostapi"
@@ -43,7 +45,7 @@ var runDirs = []mounts.Dir{
 	{Path: hostlogs.Dir, Mode: 0o755}, {Path: runDir + "/host", Mode: 0o755}, {Path: runDir + "/control", Mode: 0o755}, {Path: runDir + "/net", Mode: 0o755},
 	{Path: runDir + "/chrony", Mode: 0o755}, {Path: runDir + "/time", Mode: 0o755}, {Path: runDir + "/platform", Mode: 0o755},
 	{Path: runDir + "/modules", Mode: 0o755}, {Path: runDir + "/seed", Mode: 0o755},
-	{Path: metricsDir, Mode: 0o755},
+	{Path: metricsDir, Mode: 0o755}, {Path: esp.Shared, Mode: 0o700}, {Path: esp.Private, Mode: 0o700},
 	// The place of udev's database, which this host does not have: charts of storage (Mayastor, OpenEBS) refuse a node
 	// without the folder.
 	{Path: "/run/udev", Mode: 0o755},
@@ -70,6 +72,9 @@ type host struct {
 	imported      []string // repositories of images from the medium, in each form that a pod may write
 	medium        string   // kernel name of the disk that belongs to the machine, or ""
 
+	measured stage1.Measured // what the EFI file says of itself
+	asked    asked           // what the medium asks for an encrypted data partition
+
 	dataDevice       string // device of the data partition
 	data, dataReason string // as in host.json
 	outgrown         bool   // the data partition is larger than its file system
@@ -85,6 +90,7 @@ type host struct {
 	containerd    *supervise.Child
 	kubelet       *supervise.Child
 	kubeletStarts int
+	kubeletSwitch kubeletSwitch
 	sysctls       operatorSysctls
 	serving       serving
 	grace         grace
@@ -96,13 +102,15 @@ type host struct {
 	api           *hostapi.Server
 	commands      chan hostapi.Command
 
+	versions *versions
+
 	overview       *overview.Watch
 	overviewFailed bool // said once
 }
 
 // Run boots the node and serves commands. It never returns.
-func Run(times stage1.Times, device *watchdog.Device) {
-	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch()}
+func Run(handover stage1.Handover, device *watchdog.Device) {
+	h := &host{life: newLife(device), setClock: clock.Set, commands: make(chan hostapi.Command, 16), phases: newPhases(runDir+"/boot.json", handover.Times), reaper: supervise.NewReaper(), sysctls: newOperatorSysctls(), faults: repeat.New(), overview: overview.NewWatch(), measured: handover.Measured}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err := fault.New(fault.Panic, "run init", "Report this with the console's output.",
@@ -154,6 +162,11 @@ func (h *host) boot() error {
 	}
 	h.identify()
 	seeds := h.mountSeeds(drivers)
+	h.versions.seeded = seeds
+	go func() {
+		<-seeds // modules.erofs is mounted, if the machine has it
+		h.loadNetworkCards()
+	}()
 	h.prepareKubelet()
 	select {
 	case <-seeds:
@@ -192,6 +205,7 @@ func (h *host) mountAPI() error {
 	if err != nil {
 		log.Warn("release.unknown", "cause", fault.New(fault.Release, "read /etc/kios/release.json", "Build the image again.", err))
 	}
+	h.readVersions()
 	log.Info("init.start", "version", h.release.Version, "kernel", readLine("/proc/sys/kernel/osrelease"))
 	log.Info("root.mounted", "phases", h.phases.list())
 	if tableErr != nil {
@@ -210,6 +224,12 @@ func (h *host) openAPI() error {
 		return fault.New(fault.HostAPI, "listen on the control sockets", "Report this.", err)
 	}
 	h.api = api
+	if err := h.openESP(); err != nil {
+		return fault.New(fault.HostAPI, "listen on /run/"+esp.Socket, "Report this.", err)
+	}
+	if err := h.openAttest(); err != nil {
+		return fault.New(fault.HostAPI, "listen on /run/"+attest.Socket, "Report this.", err)
+	}
 	return nil
 }
 
@@ -243,6 +263,7 @@ func (h *host) loadDrivers() <-chan struct{} {
 func (h *host) prepareKubelet() {
 	h.serveAs(kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName).Name.Host)
 	go h.renewServingPair()
+	h.forgetCheckpoints()
 	h.writeReservations() // while containerd starts, so that kubelet need not wait for the disk
 	h.saveBoot()
 }
@@ -259,10 +280,12 @@ func (h *host) serve() {
 	go devlinks.Keep(func(err error) { h.log.Warn("links.failed", "cause", err) }) // no earlier: kubelet needs none
 	go h.followKernel()
 	go h.keepOverview()
+	go h.keepVersions()
 	h.saveBoot()
 	h.log.Info("boot.done", "phases", h.phases.list())
 	beats := h.startLife()
 	go h.tellLastRun()
+	h.kubeletSwitch.due = make(chan struct{})
 	signals, presses := shutdownSignals(), powerbutton.Presses()
 	e := ending{machine: h}
 	for {
@@ -270,6 +293,12 @@ func (h *host) serve() {
 		select {
 		case <-beats:
 			h.beat(time.Now()) // the tick itself may have waited
+			continue
+		case <-h.kubeletSwitch.due:
+			h.kubeletSwitch.begun = false
+			if !e.isEndingPods() {
+				h.kubelet.Restart()
+			}
 			continue
 		case command = <-h.commands:
 		case command = <-signals:
@@ -283,7 +312,7 @@ func (h *host) serve() {
 		}
 		switch {
 		case command == hostapi.RestartKubelet && !e.isEndingPods():
-			h.kubelet.Restart()
+			h.kubeletSwitch.begin(h.awaitStarts)
 		case command == hostapi.RestartRuntime && !e.isEndingPods():
 			h.containerd.Restart()
 		default:

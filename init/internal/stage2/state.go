@@ -21,6 +21,8 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 		h.log.Info("data.waiting", "for", lacking, "seconds", int(longest.Seconds()))
 	}
 	choice := datapart.Search(want, h.modules, drivers, waits)
+	h.takeDirty(choice.Boot)
+	h.goBack(choice.Boot)
 	if h.takeArguments(choice.Boot) && h.options.DataPart != want.Spec {
 		want.Spec = h.options.DataPart
 		choice = datapart.Search(want, h.modules, drivers, waits)
@@ -29,7 +31,7 @@ func (h *host) mountState(drivers <-chan struct{}) error {
 	h.bootPart, h.bootDevice, h.medium = want.BootPart, choice.Boot, choice.Medium.Name
 	h.renewDisk(choice.Medium, want)
 	h.dataDevice, h.data, h.dataReason = choice.Device, "partition", ""
-	if choice.Device == "" || !h.mountPartition(choice.Device) {
+	if content := h.openData(choice.Device); content == "" || !h.mountPartition(content) {
 		h.data, h.dataReason = "ram", h.whyRAM(choice, want)
 		if err := mounts.Apply([]mounts.Mount{mounts.RAM(dataDir, stateInRAM())}, nil); err != nil {
 			return err

@@ -61,6 +61,17 @@ func TestTheLongestUsefulTimeoutThatTheDriverTakes(t *testing.T) {
 	}
 }
 
+func TestSomeWatchdogsDoNotSayThatTheyHaveResetTheMachine(t *testing.T) {
+	for identity, want := range map[string]bool{
+		"i6300ESB timer": false, "SP5100 TCO timer": false, "SBSA Generic Watchdog": false,
+		"iTCO_wdt": true, "Broadcom BCM2835 Watchdog timer": true, "": true,
+	} {
+		if got := (&Device{Identity: identity}).IsSilent(); got != want {
+			t.Errorf("%q: %v", identity, got)
+		}
+	}
+}
+
 func TestADeviceThatIsNoWatchdogIsLeftDisarmed(t *testing.T) {
 	for name, port := range map[string]*fakePort{
 		"it cannot say what it is": {broken: unix.ENOTTY, seconds: 30},

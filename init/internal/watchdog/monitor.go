@@ -100,11 +100,26 @@ func (m *Monitor) Answered(p Program, now time.Time) bool {
 	return back
 }
 
+// Answers reports whether the running process of a program has answered, and not too long ago.
+func (m *Monitor) Answers(p Program, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &m.states[p]
+	return s.answers && !s.hangs && now.Sub(s.last) < s.limit
+}
+
 // Hold ends all judgement: the machine stops in order, and its programs with it.
 func (m *Monitor) Hold() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.held = true
+}
+
+// IsHeld reports whether the machine stops in order.
+func (m *Monitor) IsHeld() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held
 }
 
 // Resume begins anew after a stop that was called off.

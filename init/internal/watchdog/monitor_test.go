@@ -225,3 +225,29 @@ func TestAnAnswerSaysWhetherTheProgramWasFoundHanging(t *testing.T) {
 		t.Error("a recovery is told once")
 	}
 }
+
+func TestAProgramAnswersOnlyOnceItsOwnProcessHas(t *testing.T) {
+	m, now := NewMonitor(0), time.Unix(1_700_000_000, 0)
+	expect := func(want bool, at time.Duration) {
+		t.Helper()
+		if got := m.Answers(Kubelet, now.Add(at)); got != want {
+			t.Errorf("after %v: %v", at, got)
+		}
+	}
+	expect(false, 0)
+	m.Started(Kubelet, now)
+	expect(false, time.Second)
+	m.Answered(Kubelet, now.Add(time.Second))
+	expect(true, time.Minute)
+	expect(false, time.Second+kubeletLimit)
+	m.Started(Kubelet, now.Add(time.Minute))
+	expect(false, time.Minute+time.Second)
+	m.Hold()
+	if !m.IsHeld() {
+		t.Error("a machine that stops is not held")
+	}
+	m.Resume(now)
+	if m.IsHeld() {
+		t.Error("one that runs on is")
+	}
+}

@@ -12,7 +12,14 @@ export type Reporter = v.InferOutput<typeof Reporter>;
 export const CONSOLE_SOCKET = '/run/kios/control/console.sock';
 
 /** Events that the watching programs report. */
-export const EVENTS = { watching: 'watching', seen: 'seen' } as const;
+export const EVENTS = {
+  watching: 'watching',
+  seen: 'seen',
+  /** The first of the watched pods runs, all of them run, and memory has come to rest. */
+  firstPod: 'pods.first',
+  allPods: 'pods.all',
+  rest: 'pods.rest',
+} as const;
 
 /**
  * Parameters of the programs in this folder that pods run as text (`bun -e`), by file name. `main.ts` is not one of
@@ -28,6 +35,7 @@ export const SCRIPTS = {
     pid: v.number(),
     signal: v.optional(v.picklist(['SIGKILL', 'SIGQUIT', 'SIGSTOP']), 'SIGKILL'),
   }),
+  'measure-memory': v.object({ ...Rooted.entries }),
   order: v.object({ socket: v.string(), order: v.number() }),
   owners: v.object({ files: v.array(v.string()) }),
   /** `fill` names a file that takes all free space of its file system first. */
@@ -47,6 +55,22 @@ export const SCRIPTS = {
     arms: v.string(),
     /** A word that only the module loader's command line has. */
     loader: v.string(),
+  }),
+  'watch-idle': v.object({
+    ...Rooted.entries,
+    everySeconds: v.number(),
+    /** How often it looks; all is printed after the last look. */
+    looks: v.number(),
+  }),
+  'watch-pods': v.object({
+    ...Reporter.entries,
+    /** Name of the processes in the pods that it counts: one of the sandbox, and one of the container. */
+    process: v.string(),
+    pods: v.number(),
+    everyMs: v.number(),
+    /** Memory rests when what is in use has stayed within `restKiB` for so long. */
+    restSeconds: v.number(),
+    restKiB: v.number(),
   }),
   'watch-standalone': v.object({
     ...Reporter.entries,

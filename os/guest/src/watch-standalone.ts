@@ -20,7 +20,9 @@ const parameters = readParameters(SCRIPTS['watch-standalone']);
 const { root, watchSeconds, longestSeconds } = parameters;
 const refused = new RegExp(parameters.refused);
 const logs = `${root}/var/log/pods`;
+/** Sockets that two looks in a row saw: a client's is unconnected for an instant, too. */
 const open = new Set<string>();
+let before: ReadonlySet<string> = new Set();
 let seconds = 0;
 
 function isOpen(protocol: string, local: string, state: string): boolean {
@@ -30,13 +32,16 @@ function isOpen(protocol: string, local: string, state: string): boolean {
 }
 
 function lookAtSockets(): void {
+  const seen = new Set<string>();
   for (const protocol of ['tcp', 'tcp6', 'udp', 'udp6']) {
     const lines = readFileSync(`${root}/proc/net/${protocol}`, 'utf8').split('\n').slice(1);
     for (const line of lines) {
       const [, local = '', , state = ''] = line.trim().split(/\s+/);
-      if (isOpen(protocol, local, state)) open.add(`${protocol} ${local}`);
+      if (isOpen(protocol, local, state)) seen.add(`${protocol} ${local}`);
     }
   }
+  for (const socket of seen) if (before.has(socket)) open.add(socket);
+  before = seen;
 }
 
 /** Returns the first refusal in bootstrap's logs: <pod>/<container>/<attempt>.log. */

@@ -20,6 +20,16 @@ async function writeEntry(where: string, entry: Entry): Promise<void> {
   }
 }
 
+/** Writes the files of a tree into `folder` and returns their size in bytes. */
+export async function writeTree(tree: Tree, folder: string): Promise<number> {
+  let size = 0;
+  for (const [where, entry] of tree.sorted()) {
+    await writeEntry(path.join(folder, where), entry);
+    if (entry.type === 'file') size += await sizeOf(entry.content);
+  }
+  return size;
+}
+
 /** Writes the file system of an agent's image into `folder` and returns its size in bytes. */
 export async function writeAgentRoot(
   agent: string,
@@ -36,10 +46,5 @@ export async function writeAgentRoot(
     await agentLayer(bundle, parts.bun),
   ])
     tree.graft('/', layer);
-  let size = 0;
-  for (const [where, entry] of tree.sorted()) {
-    await writeEntry(path.join(folder, where), entry);
-    if (entry.type === 'file') size += await sizeOf(entry.content);
-  }
-  return size;
+  return writeTree(tree, folder);
 }

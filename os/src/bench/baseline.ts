@@ -20,6 +20,7 @@ import { STORE } from '../build/store/store.ts';
 import { issueAuthority } from '../lab/controlplane/certificates.ts';
 import { cached, cacheKey } from '../workstation/cache.ts';
 import { fileSha256 } from '../workstation/digest.ts';
+import { pathsBelow } from '../workstation/paths-below.ts';
 import { repository } from '../workstation/paths.ts';
 import type { Progress } from '../workstation/progress.ts';
 import { run } from '../workstation/run.ts';
@@ -36,8 +37,11 @@ const FILES = path.join(repository, 'bench/baseline/root');
 const CONTAINERD = 'var/lib/containerd';
 const IMAGE_SIZE = '2G';
 
+/** Folder of its static pods. */
+export const BASELINE_PODS = '/etc/kubernetes/manifests';
+
 /** Paths of the base line's files; `root` is an ext4 file system. */
-interface Baseline {
+export interface Baseline {
   readonly kernel: string;
   readonly initrd: string;
   readonly root: string;
@@ -143,15 +147,13 @@ async function compose(
 
 /** Returns digests of the base line's files in the repository, and the text of this file. */
 async function ownFiles(): Promise<unknown> {
-  const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
-  const digests = paths.map(async (file) => [path.relative(FILES, file), await fileSha256(file)]);
+  const { files } = await pathsBelow(FILES);
+  const digests = files.map(async (name) => [name, await fileSha256(path.join(FILES, name))]);
   return [await Promise.all(digests), await readFile(import.meta.filename, 'utf8')];
 }
 
 /** Builds the base line from the programs, configuration, store and pods of `kiosRoot`, a `root.erofs`. */
-async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Baseline> {
+export async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Baseline> {
   const tools = await openToolroot(progress);
   const debian = await makeDebian(progress);
   const key = cacheKey(tools.id, debian, await fileSha256(kiosRoot), await ownFiles());
@@ -168,11 +170,15 @@ async function buildBaseline(kiosRoot: string, progress: Progress): Promise<Base
  * `idle=poll`: an idle guest's clock would otherwise jump to its next timer while the workstation reads the disk. A
  * read then costs the time the workstation takes, which is almost none, because the file is in its page cache.
  */
-const COMMAND_LINE = 'root=/dev/vda rw console=ttyS0 quiet idle=poll';
+export const POLL = 'idle=poll';
+const COMMAND_LINE = `root=/dev/vda rw console=ttyS0 quiet ${POLL}`;
 
-/** Returns arguments of QEMU that boot the base line of `kiosRoot`. Writes of the guest are discarded. */
-export async function baselineBoot(kiosRoot: string, progress: Progress): Promise<string[]> {
-  const { kernel, initrd, root } = await buildBaseline(kiosRoot, progress);
+/** Returns arguments of QEMU that boot a base line. Writes of the guest are discarded. */
+export function bootBaseline({ kernel, initrd, root }: Baseline): string[] {
   const drive = `if=virtio,format=raw,snapshot=on,cache=unsafe,file=${root}`;
   return ['-kernel', kernel, '-initrd', initrd, '-append', COMMAND_LINE, '-drive', drive];
 }
+
+/** Returns arguments of QEMU that boot the base line of `kiosRoot`. */
+export const baselineBoot = async (kiosRoot: string, progress: Progress): Promise<string[]> =>
+  bootBaseline(await buildBaseline(kiosRoot, progress));

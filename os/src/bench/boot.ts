@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
 import { buildImage } from '../build/image/build-image.ts';
+import type { OciRuntime } from '../build/image/oci-runtime.ts';
 import { DEFAULT_KERNEL, type KernelName, KERNELS } from '../build/kernel/kernel-name.ts';
 import { MILESTONES } from '../lab/phases.ts';
 import type { ConsoleEvent } from '../lab/qemu/console-line.ts';
@@ -15,20 +15,15 @@ import { ensurePackages } from '../workstation/packages.ts';
 import { repository } from '../workstation/paths.ts';
 import { formatTable } from '../workstation/terminal/table.ts';
 import { baselineBoot } from './baseline.ts';
-import { type BenchMachine, startBench } from './machine.ts';
+import { startBench } from './machine.ts';
+import { settledMemory } from './settled.ts';
 
 const MEMORY_MIB = 2048;
 /** A boot takes about a minute on an idle workstation. */
 const DEADLINE_MS = 900_000;
-/**
- * Memory has settled when this many readings in a row lie within 1 MiB. The interval is by the workstation's clock,
- * because an idle guest's clock jumps ahead.
- */
-const READINGS = 8;
-const READING_MS = 2000;
 
 /** Results of one kernel. Seconds count by the guest's clock from the start of its kernel. */
-interface KernelResult {
+export interface KernelResult {
   readonly firstStaticPodSeconds: number;
   readonly singlePodSeconds: number;
   readonly memoryUsedMiB?: number;
@@ -58,19 +53,6 @@ const startOf =
   (event: ConsoleEvent): boolean =>
     event.agent === agent && event.ev === 'start';
 
-/** Returns the memory in use once it has settled. */
-async function settledMemory(machine: BenchMachine): Promise<number | undefined> {
-  const readings: number[] = [];
-  for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await sleep(READING_MS)) {
-    const reading = await machine.memoryUsedMiB();
-    if (reading === undefined) return undefined;
-    readings.push(reading);
-    const last = readings.slice(-READINGS);
-    if (last.length === READINGS && Math.max(...last) - Math.min(...last) <= 1) return reading;
-  }
-  return undefined;
-}
-
 /** How to boot, the agent whose first line ends the measurement, and the event after which memory is read. */
 interface Subject {
   readonly boot: readonly string[];
@@ -89,7 +71,8 @@ export async function measure(
   const first = await console.expect(`the first line of ${agent}`, startOf(agent), DEADLINE_MS);
   if (settlesAfter !== undefined)
     await console.expect('the last program’s start', settlesAfter, DEADLINE_MS);
-  const memoryUsedMiB = settlesAfter === undefined ? undefined : await settledMemory(machine);
+  const memoryUsedMiB =
+    settlesAfter === undefined ? undefined : await settledMemory(machine.memoryUsedMiB);
   const phases: Record<string, number> = {};
   for (const { name, reachedBy } of Object.values(MILESTONES)) {
     const up = firstOf(console.events, reachedBy);
@@ -123,16 +106,16 @@ interface BenchOptions {
 
 const seconds = (value: number | undefined): string => value?.toFixed(3) ?? '-';
 
-/** Prints the result as tables. */
-async function report(result: BootResult, print: (line: string) => void): Promise<void> {
-  const kernels = Object.entries(result.kernels);
-  const names = [...new Set(kernels.flatMap(([, { phases }]) => Object.keys(phases)))];
-  const row = (title: string, of: (kernel: KernelResult) => string): string[] => [
+/** Returns results side by side, as the rows of a table. The title of each is its name. */
+export function resultRows(results: Readonly<Record<string, KernelResult>>): string[][] {
+  const all = Object.values(results);
+  const names = [...new Set(all.flatMap(({ phases }) => Object.keys(phases)))];
+  const row = (title: string, of: (result: KernelResult) => string): string[] => [
     title,
-    ...kernels.map(([, kernel]) => of(kernel)),
+    ...all.map(of),
   ];
-  const rows = [
-    ['guest s', ...kernels.map(([name]) => `kernel ${name}`)],
+  return [
+    ['guest s', ...Object.keys(results)],
     ...names.map((name) => row(name, ({ phases }) => seconds(phases[name]))),
     row('a single pod', ({ singlePodSeconds }) => seconds(singlePodSeconds)),
     row('MiB used', ({ memoryUsedMiB }) => String(memoryUsedMiB ?? '-')),
@@ -141,6 +124,13 @@ async function report(result: BootResult, print: (line: string) => void): Promis
     ),
     row('MB of EFI file', ({ efiBytes }) => (efiBytes / 1e6).toFixed(1)),
   ];
+}
+
+/** Prints the result as tables. */
+async function report(result: BootResult, print: (line: string) => void): Promise<void> {
+  const kernels = Object.entries(result.kernels);
+  const titled = kernels.map(([name, kernel]) => [`kernel ${name}`, kernel] as const);
+  const rows = resultRows(Object.fromEntries(titled));
   for (const line of formatTable(rows)) print(line);
   print('');
   for (const line of formatTable(await tableOf(result))) print(line);
@@ -160,18 +150,23 @@ interface Bench {
   readonly singleRoot: string;
 }
 
-async function benchKernel(kernel: KernelName, context: CommandContext): Promise<Bench> {
+/** Builds the image of a kernel with everything shipped, and with a single pod, and boots both. */
+export async function benchKernel(
+  kernel: KernelName,
+  context: CommandContext,
+  ociRuntime: OciRuntime = 'runc',
+): Promise<Bench> {
   const { progress } = context;
-  const out = path.join(repository, 'dist', `bench-${kernel}`);
-  const shipped = await buildImage({ arch: 'amd64', kernel, progress, out });
+  const kind = ociRuntime === 'runc' ? kernel : `${kernel}-${ociRuntime}`;
+  const out = path.join(repository, 'dist', `bench-${kind}`);
+  const image = { arch: 'amd64', kernel, ociRuntime, progress } as const;
+  const shipped = await buildImage({ ...image, out });
   const single = await buildImage({
-    arch: 'amd64',
-    kernel,
-    progress,
+    ...image,
     manifests: path.join(repository, 'bench', 'manifests'),
     out: path.join(out, 'single'),
   });
-  const title = `boot, kernel ${kernel}`;
+  const title = `boot, kernel ${kind}`;
   const all = await progress.task(`${title}, everything shipped`, () =>
     measure(context, {
       boot: ['-kernel', shipped.efi],

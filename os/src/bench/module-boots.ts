@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
@@ -8,10 +7,9 @@ import { buildImage } from '../build/image/build-image.ts';
 import { imageName } from '../build/shipped.ts';
 import { MILESTONES } from '../lab/phases.ts';
 import type { SeenEvent } from '../lab/qemu/console.ts';
-import { writeToData } from '../lab/qemu/data-partition.ts';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { repository } from '../workstation/paths.ts';
-import { run } from '../workstation/run.ts';
+import { diskWith, type Entries } from './disk.ts';
 import { startBench } from './machine.ts';
 
 const MEMORY_MIB = 2048;
@@ -30,7 +28,7 @@ export interface CardResult {
 }
 
 /** What the watching pod of `bench/modules` reports. */
-const Start = v.object({
+const Report = v.object({
   networkMs: v.number(),
   allMs: v.number(),
   readyMs: v.number(),
@@ -39,7 +37,7 @@ const Start = v.object({
   residentKiB: v.number(),
   privateKiB: v.number(),
 });
-export type StartResult = v.InferOutput<typeof Start>;
+export type StartResult = v.InferOutput<typeof Report>;
 
 const is =
   (agent: string, ev: string) =>
@@ -62,19 +60,25 @@ async function measureCard(
   return { card, carrierSeconds: carrier.up, leaseSeconds: lease.up };
 }
 
-/** Boots a copy of the disk image that has the watching pod. */
-async function measureStart(image: string, undo: AsyncDisposableStack): Promise<StartResult> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'kios-bench-disk-'));
-  undo.defer(() => rm(dir, { recursive: true, force: true }));
-  const disk = path.join(dir, 'disk.img');
-  await run('cp', ['--sparse=always', '--reflink=auto', image, disk]);
+/** The module loader's start, and the first static pod beside it. */
+interface Start extends StartResult {
+  readonly firstPodSeconds: number;
+}
+
+/** Boots a copy of the disk image that has the watching pod, and more files on its data partition. */
+export async function measureStart(
+  image: string,
+  undo: AsyncDisposableStack,
+  entries: Entries = {},
+): Promise<Start> {
   const pod = await readFile(path.join(repository, 'bench/modules/watcher.yaml'), 'utf8');
   const content = pod.replace(/image: \S+/, `image: ${imageName('dhcp')}`);
-  await writeToData(disk, { [STATIC_POD]: { content } });
-  const boot = ['-drive', `if=virtio,format=raw,cache=unsafe,file=${disk}`];
+  await using disk = await diskWith(image, { ...entries, [STATIC_POD]: { content } }, undo);
+  const boot = ['-drive', `if=virtio,format=raw,cache=unsafe,file=${disk.file}`];
   await using machine = await startBench({ boot, memoryMiB: MEMORY_MIB }, undo);
   const seen = await machine.console.expect('the report', is('watcher', 'modules'), DEADLINE_MS);
-  return v.parse(Start, seen.fields);
+  const first = machine.console.events.find(MILESTONES.firstPod.reachedBy);
+  return { ...v.parse(Report, seen.fields), firstPodSeconds: (first ?? seen).up };
 }
 
 /** Measures leases behind each card, and the module loader's start and memory, on a processor of exactly 1 GIPS. */
@@ -87,8 +91,9 @@ export async function measureBoots({
   const cards: CardResult[] = [];
   for (const card of CARDS)
     cards.push(await progress.task(`boot with ${card}`, () => measureCard(card, efi, undo)));
-  const start = await progress.task('boot, and watch the module loader', () =>
-    measureStart(image, undo),
+  const { firstPodSeconds: _, ...start } = await progress.task(
+    'boot, and watch the module loader',
+    () => measureStart(image, undo),
   );
   return { cards, start };
 }

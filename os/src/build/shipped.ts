@@ -4,7 +4,7 @@ import { KIOS } from './versions.ts';
 export const AGENTS = ['bootstrap', 'chrony-config', 'cni', 'dhcp', 'modloader', 'resize'] as const;
 
 /** Agents whose images are only published: a node has one when its cluster runs it. */
-export const PUBLISHED_AGENTS = ['lifecycle'] as const;
+export const PUBLISHED_AGENTS = ['lifecycle', 'update'] as const;
 
 /**
  * The registry in the names of the images that ship with the node. Nobody can own it and no authority certifies it (RFC

@@ -14,6 +14,7 @@ import { downCommand } from './commands/down.ts';
 import { exportCommand } from './commands/export.ts';
 import { flashCommand } from './commands/flash.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { keysCommand } from './commands/keys.ts';
 import { kubectlCommand } from './commands/kubectl.ts';
 import { logsCommand } from './commands/logs.ts';
 import { manifestsCommand } from './commands/manifests.ts';
@@ -24,6 +25,7 @@ import { statusCommand } from './commands/status.ts';
 import { testCommand } from './commands/test.ts';
 import { poweroffCommand, rebootCommand } from './commands/turn.ts';
 import { upCommand } from './commands/up.ts';
+import { upgradeCommand } from './commands/upgrade.ts';
 
 /** `message` comes from yargs, such as "Unknown argument: ones", or from a `demandCommand`. */
 function refuse(message: string): KiosError {
@@ -46,6 +48,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(logsCommand(context))
     .command(kubectlCommand())
     .command(buildCommand(context))
+    .command(keysCommand(context))
     .command(flashCommand(context))
     .command(configureCommand(context))
     .command(publishCommand(context))
@@ -56,6 +59,7 @@ export function commandLine(argv: readonly string[], context: CommandContext): A
     .command(networkCommand(context))
     .command(rebootCommand(context))
     .command(poweroffCommand(context))
+    .command(upgradeCommand(context))
     .command(doctorCommand(context))
     .command(testCommand(context))
     .command(conformanceCommand(context))

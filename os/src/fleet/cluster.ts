@@ -11,8 +11,12 @@ export interface Question {
   readonly maxBytes: number;
   /** Keeps the end of a longer answer in place of its beginning. */
   readonly tail?: boolean;
+  /** Form of the answer; default: the whole object as JSON. */
+  readonly accept?: string;
   /** RFC 7396. */
   readonly mergePatch?: string;
+  /** Kubernetes' strategic merge patch, in which lists are merged by the names of their items. */
+  readonly patch?: string;
 }
 
 export interface Answer {
@@ -107,14 +111,19 @@ async function exchange(url: URL, options: RequestOptions, question: Question): 
     });
   });
   call.on('error', reject);
-  call.end(question.mergePatch);
+  call.end(question.mergePatch ?? question.patch);
   return promise;
 }
 
-function optionsOf({ tail = false, maxBytes, mergePatch }: Question): RequestOptions {
-  const range = tail ? { range: `bytes=-${maxBytes}` } : {};
-  if (mergePatch === undefined) return { method: 'GET', headers: range };
-  return { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' } };
+function optionsOf(question: Question): RequestOptions {
+  const { tail = false, maxBytes, accept, mergePatch, patch } = question;
+  const headers = {
+    ...(tail ? { range: `bytes=-${maxBytes}` } : {}),
+    ...(accept === undefined ? {} : { accept }),
+  };
+  if (mergePatch === undefined && patch === undefined) return { method: 'GET', headers };
+  const kind = mergePatch === undefined ? 'strategic-merge-patch' : 'merge-patch';
+  return { method: 'PATCH', headers: { 'content-type': `application/${kind}+json` } };
 }
 
 export interface Access {

@@ -7,7 +7,7 @@ import { type Action, type NodeView, REQUESTS } from '@kios/node-turn';
 import type { CommandContext } from '../workstation/command-context.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { Followed, isUnbegun, newOrder, type Order } from './follow.ts';
-import { patchNode, readNode, requireAgents, requireIdle } from './nodes.ts';
+import { mayPass, patchNode, readNode, requireAgents, requireIdle } from './nodes.ts';
 
 const POLL_MS = 2000;
 const ANSWER_MS = 30_000;
@@ -145,9 +145,7 @@ class Follower {
   }
 
   #bears(error: unknown): boolean {
-    if (!(error instanceof KiosError) || error.code !== 'KIOS_FLEET_API') return false;
-    // An API server that has just started refuses until it has read who may do what.
-    if (error.exitCode === EXIT.permission && !this.#isAway) return false;
+    if (!mayPass(error, this.#isAway)) return false;
     const limitMs = Math.max(SILENCE_MS, this.#order.limits.stopping);
     return Date.now() - this.#heardAt <= limitMs;
   }

@@ -37,16 +37,21 @@ async function checkParts(progress: Progress, file: string, folder: string): Pro
 }
 
 /** The codes with which the agent ends that say more than that a text is wrong. */
-const OWN_CODES = [EXIT.config, EXIT.noInput] as const;
+const OWN_CODES = [EXIT.config, EXIT.no, EXIT.noInput] as const;
 
 function refusalOf(verb: AgentCall['verb'], ended: number | undefined): KiosError {
   const exitCode = OWN_CODES.find((code) => code === ended) ?? EXIT.data;
-  if (exitCode === EXIT.noInput)
+  if (exitCode === EXIT.no)
     return new KiosError(
       'KIOS_BOOTSTRAP_CHECK',
       'use this user data: a node would find no document in it',
       { exitCode, remedy: 'Do what the remedy above says.' },
     );
+  if (exitCode === EXIT.noInput)
+    return new KiosError('KIOS_BOOTSTRAP_CHECK', 'read the file', {
+      exitCode,
+      remedy: 'Name a file that can be read.',
+    });
   const refusal =
     verb === 'render'
       ? 'render the documents: a node would refuse them'

@@ -21,6 +21,8 @@ export interface SeedFile {
 /** What a document says besides the join. */
 export interface SeedExtras {
   readonly files?: readonly SeedFile[];
+  /** The node proves what it has started before it gets its certificate. */
+  readonly attest?: boolean;
   /** The address in the cluster; without it, that of the default route. */
   readonly nodeIp?: string;
   /** As in a network file. */
@@ -34,7 +36,7 @@ export interface SeedExtras {
 /** Returns a NoCloud seed whose user data is a NodeBootstrap document. */
 export function seedFor(
   join: AnyJoin,
-  { files = [], nodeIp, network, kubelet, sysctls }: SeedExtras = {},
+  { files = [], attest, nodeIp, network, kubelet, sysctls }: SeedExtras = {},
 ): Readonly<Record<'meta-data' | 'user-data', string>> {
   return {
     'meta-data': stringify({ 'instance-id': join.instanceId }),
@@ -42,7 +44,7 @@ export function seedFor(
       apiVersion: 'kios.dev/v1',
       kind: 'NodeBootstrap',
       cluster: { name: 'kios', endpoint: join.endpoint, caCertHashes: [join.caCertHash] },
-      auth: { bootstrapToken: join.token },
+      auth: { bootstrapToken: join.token, attest },
       node: {
         ...(join.nodeName === undefined ? {} : { name: join.nodeName }),
         ...(nodeIp === undefined ? {} : { ip: nodeIp }),

@@ -15,7 +15,8 @@ export type Need =
   | 'media-tests'
   | 'unit'
   | 'netns'
-  | 'baseline';
+  | 'baseline'
+  | 'runtimes';
 
 interface WorkstationPackage {
   readonly name: string;
@@ -56,10 +57,23 @@ export const PACKAGES: readonly WorkstationPackage[] = [
   { name: 'mount', needs: ['media-tests', 'netns'], why: 'makes disks out of files' },
   { name: 'openssl', needs: ['machine', 'unit', 'netns'], why: 'makes certificates for tests' },
   { name: 'python3', needs: ['machine'], why: 'runs the checker of the kernel’s hardening' },
-  { name: 'passt', needs: ['machine'], why: 'gives QEMU a network of its own' },
-  { name: 'bubblewrap', needs: ['machine'], why: 'ends QEMU together with that network' },
-  { name: 'binutils', needs: ['unit'], why: 'reads the programs and EFI files that tests make' },
+  {
+    name: 'bubblewrap',
+    needs: ['machine', 'runtimes'],
+    why: 'ends QEMU together with its network, and keeps measured agents off this system',
+  },
+  {
+    name: 'binutils',
+    needs: ['unit', 'runtimes'],
+    why: 'reads the programs and EFI files that tests make, and strips runtimes',
+  },
   { name: 'kmod', needs: ['unit'], why: 'tests compare the module loader with it' },
+  {
+    name: 'cryptsetup-bin',
+    needs: ['unit', 'netns'],
+    why: 'judges the header of encrypted volumes',
+  },
+  { name: 'swtpm', needs: ['unit', 'netns'], why: 'is the TPM in tests of init' },
   { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },
   { name: 'procps', needs: ['netns'], why: 'sets kernel settings in a network namespace' },
   { name: 'strace', needs: ['netns'], why: 'kills an agent between two of its system calls' },

@@ -5,7 +5,6 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import type { BuiltImage } from '../../src/build/image/artefacts.ts';
-import { BOOT_FILES } from '../../src/build/image/boot-file.ts';
 import { buildImage } from '../../src/build/image/build-image.ts';
 import { imageName } from '../../src/build/shipped.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
@@ -28,6 +27,7 @@ import { run } from '../../src/workstation/run.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { type HttpServer, serveHttp } from '../support/serve-http.ts';
+import { replaceSystem } from '../support/slots.ts';
 
 const BUILD_MS = 70 * 60_000;
 const BOOT_MS = 10 * 60_000;
@@ -200,9 +200,9 @@ await describeRecorded('changed-image', () => {
     return events;
   }
 
-  async function replaceSystem({ efi }: BuiltImage): Promise<void> {
+  async function changeTo({ efi }: BuiltImage): Promise<void> {
     await using partition = await Partition.open(machine.file('disk'), await openToolroot(silent));
-    await partition.write(BOOT_FILES.amd64, await readFile(efi));
+    await replaceSystem(partition, await readFile(efi));
   }
 
   /** The pod runs, and each kept folder has a line of each boot. */
@@ -256,7 +256,7 @@ await describeRecorded('changed-image', () => {
     'runs the agents of the %s system, and the pulled pod without a registry',
     { timeout: 2 * BOOT_MS },
     async (_, boots, system) => {
-      await replaceSystem(system());
+      await changeTo(system());
       const next = await boot();
       const { fields } = await event(next, 'store.ready');
       expect(fields).toMatchObject({ fresh: false, adapted: true });

@@ -27,7 +27,7 @@ import {
   TAKES_PROCESSES,
 } from '../support/faults/faulty-pods.ts';
 import { type FaultyRegistry, startFaultyRegistry } from '../support/faults/faulty-registry.ts';
-import { Switchboard } from '../support/faults/switchboard.ts';
+import { OLDER_RELEASE, Switchboard } from '../support/faults/switchboard.ts';
 import { describeRecorded } from '../support/recorded.ts';
 import { announceServer } from '../support/relay/announce-server.ts';
 import { openSegmentLab, type SegmentLab } from '../support/relay/segment-lab.ts';
@@ -207,6 +207,12 @@ await describeRecorded('faults', () => {
       const since = await switchboard.set('small');
       const { remedy } = await expectFault('KIOS_FAULT_MTU', since);
       expect(remedy).toContain('MTU');
+    });
+
+    it('says that its kubelet is too new for the cluster', { timeout: STEP_MS }, async () => {
+      const since = await switchboard.set('impostor');
+      const { cause } = await expectFault('KIOS_FAULT_VERSION_SKEW', since);
+      expect(cause).toContain(OLDER_RELEASE);
     });
 
     it('says that its token is dead', { timeout: STEP_MS }, async () => {
@@ -392,9 +398,9 @@ await describeRecorded('faults', () => {
       await setLink(false);
       const { cause } = await expectFault('KIOS_FAULT_NO_CARRIER', since);
       expect(cause).toMatch(/nothing is connected/);
-      const over = Date.now();
+      const pluggedIn = Date.now();
       await setLink(true);
-      await reader.tellsEnd('KIOS_FAULT_NO_CARRIER', over);
+      await reader.tellsEnd('KIOS_FAULT_NO_CARRIER', pluggedIn);
     });
   });
 
@@ -445,6 +451,24 @@ await describeRecorded('faults', () => {
     it('says so, and where', { timeout: STEP_MS }, async () => {
       const { cause } = await expectFault('KIOS_INIT_DATA', started);
       expect(cause).toMatch(/\/dev\/vda/);
+    });
+  });
+
+  describe('a node whose card is locked', () => {
+    let started: number;
+
+    beforeAll(async () => {
+      await machine.create(lab.image);
+      await boot({ lockedDisk: true, seed: alone() });
+      started = await reader.boots();
+    }, BOOT_MS);
+    afterAll(turnOff, 120_000);
+
+    it('says that its medium refuses to be written', { timeout: STEP_MS }, async () => {
+      const { cause, remedy } = await expectFault('KIOS_FAULT_READ_ONLY', started);
+      // The seed's disk refuses it too.
+      expect(cause).toMatch(/write to vda:/);
+      expect(remedy).toMatch(/lock/);
     });
   });
 });

@@ -19,7 +19,9 @@ import {
   joinOnSegment,
   type SegmentNode,
 } from '../support/relay/segment-node.ts';
-import { clockOf, lookUpOnHost, reachFromPod } from '../support/relay/segment-pods.ts';
+import { lookUpOnHost, reachFromPod } from '../support/relay/segment-pods.ts';
+import { clockOf } from '../support/time/node-clock.ts';
+import { NodeShell } from '../support/time/node-shell.ts';
 
 const BUILD_AND_BOOT_MS = 70 * 60_000;
 const BOOT_MS = 20 * 60_000;
@@ -126,8 +128,9 @@ await describeRecorded('ipv6', () => {
     it('takes the time from a server of IPv6', { timeout: STEP_MS }, async () => {
       const wanted = { synced: true, source: ROUTER };
       const options = { timeout: STEP_MS / 2, interval: 1000 };
+      const shell = await NodeShell.open(lab.kubectl, nodeName);
       await vi.waitFor(async () => {
-        expect(await clockOf(lab.kubectl, nodeName)).toMatchObject(wanted);
+        expect(await clockOf(shell)).toMatchObject(wanted);
       }, options);
     });
 

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { runOnHost, startOnHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { createGuest, deleteGuest } from '../../src/checks/acceptance/guest-pod.ts';
-import { scriptCommand } from '../../src/checks/acceptance/guest-program.ts';
 import { nextEvent } from '../../src/checks/acceptance/next-event.ts';
+import { runOnHost, startOnHost } from '../../src/lab/debug-pod.ts';
+import { scriptCommand } from '../../src/lab/guest-program.ts';
 import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import { qmp } from '../../src/lab/qemu/qmp.ts';
 import { progressOn } from '../../src/workstation/terminal/progress.ts';

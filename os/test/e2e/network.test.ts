@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { buildImage } from '../../src/build/image/build-image.ts';
-import { runOnHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { type ControlPlane, startControlPlane } from '../../src/lab/controlplane/controlplane.ts';
+import { runOnHost } from '../../src/lab/debug-pod.ts';
 import { down } from '../../src/lab/down.ts';
 import { Kubectl } from '../../src/lab/kubectl.ts';
 import { labMachine, NODE_ADDRESS } from '../../src/lab/node.ts';

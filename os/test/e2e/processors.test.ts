@@ -25,6 +25,9 @@ const MODELS = [
   ['EPYC-Milan', 'AMD Zen 3'],
 ] as const;
 
+/** With page tables isolated: the lab's guests have no such thing where they are emulated. */
+const AS_ON_MACHINES = ['no_timer_check'];
+
 await describeRecorded('processors', () => {
   const progress = progressOn({ write: (text) => process.stdout.write(text) });
   const machine = labMachine();
@@ -46,6 +49,7 @@ await describeRecorded('processors', () => {
       memoryMiB: 2048,
       cpus: 2,
       workstationPorts: [],
+      words: AS_ON_MACHINES,
     });
     try {
       const { name, reachedBy } = MILESTONES.firstPod;

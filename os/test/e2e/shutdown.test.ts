@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { lookAtHost } from '../../src/checks/acceptance/debug-pod.ts';
 import { hostProcesses } from '../../src/checks/acceptance/host.ts';
 import { type BootedNode, powerOn, waitReady } from '../../src/lab/boot.ts';
 import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
 import { WORKSTATION_SEEN_BY_GUEST as SERVER } from '../../src/lab/controlplane/layout.ts';
+import { lookAtHost } from '../../src/lab/debug-pod.ts';
 import { down } from '../../src/lab/down.ts';
 import { labMachine, NODE_ADDRESS } from '../../src/lab/node.ts';
 import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { Subject } from '../../src/checks/acceptance/assertion.ts';
-import { lookAtHost } from '../../src/checks/acceptance/debug-pod.ts';
-import { STATIC_PODS_RUN } from '../../src/checks/acceptance/static-pods.ts';
+import { checkStaticPods } from '../../src/checks/acceptance/static-pods.ts';
+import { lookAtHost } from '../../src/lab/debug-pod.ts';
 import { down } from '../../src/lab/down.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -97,7 +97,7 @@ await describeRecorded('time', () => {
         nodeName,
         lookAtHost: () => lookAtHost(lab.kubectl, nodeName),
       };
-      expect(await STATIC_PODS_RUN.check(subject)).toMatch(/^\d+ run/);
+      expect(await checkStaticPods(subject)).toMatch(/^\d+ run/);
     });
 
     it('has the time of the server', { timeout: STEP_MS }, async () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
-import { lookAtHost, runOnHost, startOnHost } from '../../src/checks/acceptance/debug-pod.ts';
-import { scriptCommand } from '../../src/checks/acceptance/guest-program.ts';
 import { hostProcesses } from '../../src/checks/acceptance/host.ts';
 import { bringUp, type UpNode } from '../../src/lab/bring-up.ts';
+import { lookAtHost, runOnHost, startOnHost } from '../../src/lab/debug-pod.ts';
 import { down } from '../../src/lab/down.ts';
+import { scriptCommand } from '../../src/lab/guest-program.ts';
 import { labMachine } from '../../src/lab/node.ts';
 import { MACHINE_FILES } from '../../src/lab/qemu/arguments.ts';
 import type { SeenEvent } from '../../src/lab/qemu/console.ts';

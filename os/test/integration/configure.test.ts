@@ -7,9 +7,14 @@ import { requireRoot } from '@kios/testkit';
 import * as v from 'valibot';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { Tree } from '../../src/build/formats/tree.ts';
 import { makeUki } from '../../src/build/formats/uki.ts';
 import { PI_FILES } from '../../src/build/image/boot-file.ts';
+import { entryText } from '../../src/build/image/boot-slots.ts';
 import { LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
+import { makeErofs } from '../../src/build/image/erofs.ts';
+import { makeInitramfs } from '../../src/build/image/initramfs.ts';
+import { rootFile } from '../../src/build/image/root.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { checkDocument } from '../../src/media/configure/agent-check.ts';
 import { configure, type ConfigureOptions } from '../../src/media/configure/configure.ts';
@@ -19,7 +24,9 @@ import { sha256 } from '../../src/workstation/digest.ts';
 import { repository } from '../../src/workstation/paths.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
+import { mediumWith } from '../support/efi-medium.ts';
 import { makeStub } from '../support/stub.ts';
+import { origin } from '../support/trees.ts';
 import { archive, writeUserImage } from '../support/user-image.ts';
 
 const TOKEN = 'abcdef.0123456789abcdef';
@@ -62,7 +69,7 @@ beforeAll(async () => {
   vi.stubEnv('TMPDIR', scratch);
   const efi = path.join(dir, 'kios.efi');
   await writeFile(efi, Buffer.alloc(3_000_000, 'MZ'));
-  await makeDisk({ out: path.join(dir, 'kios.img'), efi, arch: 'amd64', time: 0, tools });
+  await makeDisk({ out: path.join(dir, 'kios.img'), boot: mediumWith(efi), time: 0, tools });
 }, 120_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -74,23 +81,37 @@ beforeEach(async () => {
   await run('cp', ['--sparse=always', path.join(dir, 'kios.img'), image]);
 });
 
-/** Makes the image one of a board, by what lies on its first partition. */
-async function becomeBoard(line: string): Promise<void> {
+/** Makes the image one of a board, by what lies on its first partition: at its top, or in folders of systems. */
+async function becomeBoard(
+  line: string,
+  folders: readonly string[] = [''],
+  others: ReadonlyMap<string, string | Uint8Array> = new Map(),
+): Promise<void> {
   const at = `${image}@@${LAYOUT.partitions[0]!.offset}`;
   const { loader, kernel, initramfs, commandLine } = PI_FILES;
-  const boot = new Map<string, string>([loader, kernel, initramfs].map((name) => [name, name]));
-  for (const [name, text] of boot.set(commandLine, `${line}\n`)) {
-    const file = await input(`board/${name}`, text);
+  const boot = new Map<string, string | Uint8Array>([[loader, loader]]);
+  for (const folder of folders)
+    for (const name of [kernel, initramfs, commandLine]) boot.set(folder + name, `${line}\n`);
+  for (const [name, content] of others) boot.set(name, content);
+  if (folders.length > 1)
+    await tools.run('usr/bin/mmd', [
+      '-i',
+      at,
+      '::system',
+      ...folders.map((name) => `::${name.slice(0, -1)}`),
+    ]);
+  for (const [name, content] of boot) {
+    const file = await input(`board/${name}`, content);
     await tools.run('usr/bin/mcopy', ['-o', '-i', at, file, `::${name}`]);
   }
   await tools.run('usr/bin/mdel', ['-i', at, '::EFI/BOOT/BOOTX64.EFI']);
 }
 
 /** Writes an input and returns its path. */
-async function input(name: string, text: string): Promise<string> {
+async function input(name: string, content: string | Uint8Array): Promise<string> {
   const file = path.join(dir, 'input', name);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, text);
+  await writeFile(file, content);
   return file;
 }
 
@@ -135,10 +156,10 @@ const LONG = { timeout: 120_000 };
 
 describe('./kios configure', LONG, () => {
   it('gives a board’s kernel its words by the loader’s own file, and init all of them', async () => {
-    const built = 'console=ttyS1,115200 mitigations=auto';
+    const built = 'console=ttyS1,115200 mitigations=auto kios.added';
     await becomeBoard(built);
     await kios({ kernelArguments: ['mitigations=off', 'kios.console=all'] });
-    expect(await read('cmdline.txt')).toBe(`${built} kios.added mitigations=off`);
+    expect(await read('cmdline.txt')).toBe(`${built} mitigations=off`);
     expect(await read('kios/cmdline.txt')).toBe('mitigations=off\nkios.console=all');
     expect(await kios({ show: true })).toMatch(
       /cmdline\.txt +\d+ +the kernel command line of the board, with mitigations=off/,
@@ -147,6 +168,17 @@ describe('./kios configure', LONG, () => {
     await kios({ kernelArguments: [''] });
     expect(await read('cmdline.txt')).toBe(built);
     expect(await list()).not.toContain('::/kios/cmdline.txt');
+  });
+
+  it('gives words for the kernel to each system of a board', async () => {
+    const built = 'console=tty0 quiet mitigations=auto kios.added';
+    const folders = ['system/0001/', 'system/0002/'];
+    await becomeBoard(built, folders);
+    await kios({ kernelArguments: ['mitigations=off'] });
+    for (const folder of folders)
+      expect(await read(`${folder}cmdline.txt`)).toBe(`${built} mitigations=off`);
+    await kios({ kernelArguments: [''] });
+    for (const folder of folders) expect(await read(`${folder}cmdline.txt`)).toBe(built);
   });
 
   it('puts document, name, pods and network settings on an image, and shows them without secrets', async () => {
@@ -293,21 +325,117 @@ describe('archives of images', LONG, () => {
   });
 });
 
-/** Makes an image whose EFI file was built with these modules, or with none. */
-async function imageWith(modules: string | undefined): Promise<string> {
+/** Makes an image whose EFI file has these sections besides a kernel. */
+async function imageOf(sections: Readonly<Record<string, string>>): Promise<string> {
   const efi = path.join(dir, 'with.efi');
-  const sections =
-    modules === undefined ? [] : [{ name: '.modules', content: Buffer.from(sha256(modules)) }];
+  const named = Object.entries(sections).map(([name, text]) => ({
+    name,
+    content: Buffer.from(text),
+  }));
   await writeFile(
     efi,
-    makeUki(makeStub(), [...sections, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
+    makeUki(makeStub(), [...named, { name: '.linux', content: Buffer.alloc(3_000_000) }]),
   );
   const target = path.join(dir, 'with.img');
-  await makeDisk({ out: target, efi, arch: 'amd64', time: 0, tools });
+  await makeDisk({ out: target, boot: mediumWith(efi), time: 0, tools });
   return target;
 }
 
+/** Makes the initramfs of a system that takes these modules, or of one that is older than modules.erofs. */
+async function initramfsWith(modules: string | undefined): Promise<Buffer> {
+  const tree = new Tree().text('/lib/kios/other', 'other\n', origin);
+  if (modules !== undefined) tree.text('/lib/kios/modules.sha256', `${sha256(modules)}\n`, origin);
+  const root = await makeErofs({ tree, time: 0, tools, progress: silent, name: 'root.erofs' });
+  return makeInitramfs(new Tree().text('/init', 'first stage', origin), rootFile(root));
+}
+
+/** Makes an image whose EFI file was built with these modules, or with none. */
+const imageWith = (modules: string | undefined): Promise<string> =>
+  imageOf(modules === undefined ? {} : { '.modules': sha256(modules) });
+
+const refusal = (target: string, why: string): string =>
+  `KIOS_MEDIUM_ENCRYPT: have ${target} encrypt its data: ${why}`;
+
+describe('encryption', LONG, () => {
+  it('is asked of a system that brings its signature, and of no words for the kernel', async () => {
+    const target = await imageOf({ '.pcrsig': '{}' });
+    await kios({ target, encrypt: true });
+    expect(await kios({ target, show: true })).toMatch(/kios\/encrypt +\d+ +an encrypted data/);
+    expect(await failure({ target, kernelArguments: ['mitigations=off'] })).toBe(
+      refusal(target, 'a TPM opens no partition where words for the kernel are added'),
+    );
+    await kios({ target, kernelArguments: ['kios.console=all'] });
+  });
+
+  it('is refused where words for the kernel are, or come with it', async () => {
+    const target = await imageOf({ '.pcrsig': '{}' });
+    const why = refusal(target, 'a TPM opens no partition where words for the kernel are added');
+    const kernelArguments = ['mitigations=off'];
+    expect(await failure({ target, encrypt: true, kernelArguments })).toBe(why);
+    await kios({ target, kernelArguments });
+    expect(await failure({ target, encrypt: true })).toBe(why);
+    await kios({ target, encrypt: true, kernelArguments: [''] });
+  });
+
+  it('is refused of a system without a signature, and of a board', async () => {
+    const target = await imageOf({});
+    expect(await failure({ target, encrypt: true })).toBe(
+      refusal(target, 'its system was built without --pcr-key'),
+    );
+    await becomeBoard('console=tty0');
+    expect(await failure({ encrypt: true })).toBe(refusal(image, 'its machine has no TPM'));
+    expect(await list()).not.toContain('::/kios/encrypt');
+  });
+});
+
 describe('modules.erofs', LONG, () => {
+  it('of an update lies beside its system, and the one in the folder kios is not its own', async () => {
+    const target = await imageWith('all modules');
+    const modules = await input('modules.erofs', 'all modules');
+    await kios({ target, modules });
+    await using partition = await Partition.open(target, tools);
+    const system = await partition.read('EFI/kios/0001.efi');
+    await partition.write('EFI/kios/0002.efi', system);
+    await partition.write('EFI/kios/0002.mod', Buffer.from('others'));
+    await partition.write('loader/entries/kios-0002.conf', Buffer.from(entryText(2, '2')));
+    expect(await kios({ target, show: true })).toMatch(
+      /kios\/modules\.erofs +11 +all modules of the system that was flashed/,
+    );
+    expect(await failure({ target, modules })).toBe(
+      `KIOS_MEDIUM_FILE: use ${modules} on this medium: its system has EFI/kios/0002.mod`,
+    );
+  });
+
+  it('of a board is that of the system which starts next', async () => {
+    await becomeBoard(
+      'console=tty0',
+      ['system/0001/', 'system/0002/'],
+      new Map<string, string | Uint8Array>([
+        ['config.txt', 'os_prefix=system/0002/\n#kios good=0002 trial=0000\n'],
+        ['system/0001/initramfs8', await initramfsWith(undefined)],
+        ['system/0002/initramfs8', await initramfsWith('all modules')],
+      ]),
+    );
+    const other = await input('other.erofs', 'other modules');
+    expect(await failure({ modules: other })).toBe(
+      `KIOS_MEDIUM_FILE: use ${other} on this medium: its system is of another build`,
+    );
+    await kios({ modules: await input('modules.erofs', 'all modules') });
+    expect(await read('kios/modules.erofs')).toBe('all modules');
+    expect(await kios({ show: true })).toMatch(
+      /kios\/modules\.erofs +11 +all modules of its kernel/,
+    );
+  });
+
+  it('of a board whose system is older is refused', async () => {
+    const initramfs = await initramfsWith(undefined);
+    await becomeBoard('console=tty0', [''], new Map([['initramfs8', initramfs]]));
+    const modules = await input('modules.erofs', 'all modules');
+    expect(await failure({ modules })).toBe(
+      `KIOS_MEDIUM_FILE: use ${modules} on this medium: its system is older than modules.erofs`,
+    );
+  });
+
   it('of the same build is written and named, also once the EFI file is another one', async () => {
     const target = await imageWith('all modules');
     const modules = await input('modules.erofs', 'all modules');
@@ -319,13 +447,13 @@ describe('modules.erofs', LONG, () => {
     expect(String(await partition.read('kios/modules.erofs'))).toBe('all modules');
     await partition.write('kios/modules.erofs', Buffer.from('half of al'));
     expect(await kios({ target, show: true })).toMatch(
-      /modules\.erofs +10 +BROKEN: its EFI file is of another build/,
+      /modules\.erofs +10 +BROKEN: its system is of another build/,
     );
   });
 
   it.each([
-    ['of another build', 'other modules', 'its EFI file is of another build'],
-    ['for an older EFI file', undefined, 'its EFI file is older than modules.erofs'],
+    ['of another build', 'other modules', 'its system is of another build'],
+    ['for an older EFI file', undefined, 'its system is older than modules.erofs'],
   ])('%s is refused', async (_name, built, why) => {
     const target = await imageWith(built);
     const modules = await input('modules.erofs', 'all modules');

@@ -5,11 +5,13 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { decodeGpt, GPT_BYTES, guidBytes, SECTOR } from '../../src/build/formats/gpt.ts';
+import { slotFile } from '../../src/build/image/boot-slots.ts';
 import { IDENTIFIERS, LAYOUT, makeDisk } from '../../src/build/image/disk.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { listData, writeToData } from '../../src/lab/qemu/data-partition.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
+import { mediumWith } from '../support/efi-medium.ts';
 
 /**
  * Features of an ext4 superblock by field: offset and the bits that must be set. Linux,
@@ -35,7 +37,7 @@ beforeAll(async () => {
   const [efi, out] = [path.join(dir, 'kios.efi'), path.join(dir, 'kios.img')];
   await writeFile(efi, 'MZ');
   tools = await openToolroot(silent);
-  await makeDisk({ out, efi, arch: 'amd64', time: 1_790_000_000, tools });
+  await makeDisk({ out, boot: mediumWith(efi), time: 1_790_000_000, tools });
   disk = await open(out);
 }, 120_000);
 
@@ -124,6 +126,26 @@ test('on a used medium, where holes leave what was there, both file systems are 
   await rm(medium);
 }, 120_000);
 
+test('the first generation starts through guard and loader, by an entry that no setting overrides', async () => {
+  const at = `${path.join(dir, 'kios.img')}@@${esp}`;
+  const listed = (await tools.run('usr/bin/mdir', ['-b', '-/', '-i', at, '::'])).trim().split('\n');
+  const files = listed.filter((name) => !name.endsWith('/')).map((name) => name.slice(3));
+  expect(files.filter((name) => !name.startsWith('kios/')).toSorted()).toEqual([
+    'EFI/BOOT/BOOTX64.EFI',
+    'EFI/kios/0001.efi',
+    'EFI/systemd/systemd-bootx64.efi',
+    'loader/entries/kios-0001.conf',
+    'loader/loader.conf',
+  ]);
+  const read = (name: string) => tools.run('usr/bin/mtype', ['-i', at, `::${name}`]);
+  expect(await read('EFI/BOOT/BOOTX64.EFI')).toBe('the guard');
+  expect(await read('EFI/systemd/systemd-bootx64.efi')).toBe('the loader');
+  expect(await read('loader/loader.conf')).not.toMatch(/^default/m);
+  const entry = await read('loader/entries/kios-0001.conf');
+  expect(entry).toContain('linux /EFI/kios/0001.efi');
+  expect(entry).not.toMatch(/^options/m);
+});
+
 test('people find a folder of theirs on the EFI system partition, with a document that a node takes', async () => {
   const at = `${path.join(dir, 'kios.img')}@@${esp}`;
   const names = (await tools.run('usr/bin/mdir', ['-b', '-i', at, '::kios'])).trim().split('\n');
@@ -138,11 +160,11 @@ test('there is room for three EFI files of the largest size that firmware takes'
   const efi = path.join(dir, 'large.efi');
   await writeFile(efi, '');
   await truncate(efi, 321 * MIB);
-  const request = { out: path.join(dir, 'large.img'), efi, arch: 'amd64', time: 0, tools } as const;
+  const out = path.join(dir, 'large.img');
+  const request = { out, boot: mediumWith(efi), time: 0, tools };
   await expect(makeDisk(request)).rejects.toMatchObject({ code: 'KIOS_IMAGE_SIZE' });
   await truncate(efi, 300 * MIB);
   await makeDisk(request);
-  const at = `${request.out}@@${esp}`;
-  for (const name of ['next', 'before'])
-    await tools.run('usr/bin/mcopy', ['-i', at, efi, `::EFI/BOOT/${name}.efi`]);
+  for (const generation of [2, 3])
+    await tools.run('usr/bin/mcopy', ['-i', `${out}@@${esp}`, efi, `::${slotFile(generation)}`]);
 }, 120_000);

@@ -19,13 +19,14 @@ import { execa } from 'execa';
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { copyBootPartition, treeOf } from '../../src/artefact/boot-partition.ts';
+import { copyBootPartition } from '../../src/artefact/boot-partition.ts';
 import type { ExportedFile } from '../../src/artefact/export/results.ts';
 import { openExportTools, type ExportTools } from '../../src/artefact/export/tools.ts';
 import { vhdChecksum } from '../../src/artefact/export/vhd.ts';
 import { decodeGpt, SECTOR, TYPE } from '../../src/build/formats/gpt.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { fileSha256, sha256 } from '../../src/workstation/digest.ts';
+import { pathsBelow } from '../../src/workstation/paths-below.ts';
 import { silent } from '../../src/workstation/progress.ts';
 import { run } from '../../src/workstation/run.ts';
 import {
@@ -180,7 +181,10 @@ it('an ISO starts by El Torito and by GPT, from one file system with the imageâ€
   expect(esp?.offset).toBe(Number(start?.[1]) * 2048);
   const files = await mkdtemp(path.join(dir, 'iso-'));
   await copyBootPartition(iso, esp!, files, tools);
-  expect((await treeOf(files)).files).toEqual(['EFI/BOOT/BOOTX64.EFI', 'kios/A longer name.txt']);
+  expect((await pathsBelow(files)).files).toEqual([
+    'EFI/BOOT/BOOTX64.EFI',
+    'kios/A longer name.txt',
+  ]);
   expect(await fileSha256(path.join(files, 'EFI/BOOT/BOOTX64.EFI'))).toBe(await fileSha256(efi));
 });
 
@@ -242,7 +246,7 @@ it('tells each file with size and digest, and leaves nothing else', async () => 
     expect([content.length, sha256(content)]).toEqual([bytes, digest]);
   }
   const names = new Set(exported.map(({ file }) => path.relative(out, path.resolve(file))));
-  const { files } = await treeOf(out);
+  const { files } = await pathsBelow(out);
   expect(files).toEqual([...names].toSorted((a, b) => (a < b ? -1 : 1)));
   expect((await readdir(dir)).filter((name) => name.startsWith('kios-export-'))).toEqual([]);
 });
@@ -264,7 +268,7 @@ it('replaces the results of an earlier export', async () => {
   await writeFile(path.join(folder, `${NAME}-netboot/old`), '');
   await writeFile(path.join(folder, `${NAME}.qcow2`), 'old');
   await exportInto(folder, image, ['qcow2', 'pxe']);
-  expect((await treeOf(folder)).files).toEqual([
+  expect((await pathsBelow(folder)).files).toEqual([
     `${NAME}-netboot/SHA256SUMS`,
     `${NAME}-netboot/boot.ipxe`,
     `${NAME}-netboot/kios.efi`,

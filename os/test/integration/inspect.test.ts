@@ -66,8 +66,9 @@ describe('inspect of a disk image', () => {
       { label: 'kios-data', type: 'kiOS data', fileSystem: { kind: 'ext4', label: 'kios-data' } },
     ]);
     const efi = await readFile(made.efi);
+    expect(disk?.starts).toBe('EFI/kios/0001.efi');
     expect(disk?.files).toContainEqual({
-      name: 'EFI/BOOT/BOOTX64.EFI',
+      name: 'EFI/kios/0001.efi',
       bytes: efi.length,
       sha256: sha256(efi),
     });
@@ -149,7 +150,7 @@ describe('inspect --diff', () => {
         '+ pod kube-system/one/run capability NET_ADMIN',
         expect.stringMatching(/^\+ file \/etc\/extra {2}4 B /),
         expect.stringMatching(/^~ manifest one\.yaml {2}\w+ → \w+$/),
-        expect.stringMatching(/^~ boot partition EFI\/BOOT\/BOOTX64\.EFI /),
+        expect.stringMatching(/^~ boot partition EFI\/kios\/0001\.efi /),
         'Growth',
       ]),
     );
@@ -224,6 +225,7 @@ it('inspect of an image for a board tells what its loader starts, and what fills
   expect(board).toMatchObject({ name: 'rpi4', commandLine: 'quiet console=ttyS0' });
   expect(board?.early.map(({ name }) => name)).toEqual(['init']);
   expect(root.sha256).toBe(await fileSha256(made.root));
+  expect(disk?.starts).toBe('system/0001/kernel8.img');
   const files = disk?.files ?? [];
   expect(files.map(({ name }) => name)).toContain('start4.elf');
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { type Entry, Tree } from '../../src/build/formats/tree.ts';
 import { makeErofs } from '../../src/build/image/erofs.ts';
-import { PAGE, type ProfiledFile, type Run } from '../../src/build/image/profile.ts';
+import { PAGE, type Run, type TouchedFile } from '../../src/build/image/profile.ts';
 import { openToolroot, type Toolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { sha256 } from '../../src/workstation/digest.ts';
 import { silent } from '../../src/workstation/progress.ts';
@@ -89,7 +89,7 @@ function treeOf(): Tree {
   return tree;
 }
 
-const touched: readonly ProfiledFile[] = FILES.map(({ path: where, bytes, all }) => ({
+const touched: readonly TouchedFile[] = FILES.map(({ path: where, bytes, all }) => ({
   path: where,
   sha256: hash('sha256', bytes),
   first: [],

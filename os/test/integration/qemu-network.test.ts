@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -35,11 +35,26 @@ socket.on('data', (data) => console.log(String(data)));
 socket.on('error', (error) => console.log(error.code));
 socket.setTimeout(3000, () => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })));`;
 
-/** Connects from the network in which QEMU runs. */
-async function fromQemu(qemu: Launched, host: string, port: number): Promise<string> {
+/** Prints how many bytes a connection to HOST PORT gets before nothing comes for a while. It reads in pieces. */
+const SLOW_READER = `const socket = require('node:net').connect(+process.argv[2], process.argv[1]);
+let bytes = 0;
+socket.on('data', (data) => {
+  bytes += data.length;
+  socket.pause();
+  setTimeout(() => socket.resume(), 2);
+});
+socket.setTimeout(3000, () => { console.log(bytes); socket.destroy(); });`;
+
+/** Runs a client in the network in which QEMU runs. */
+async function fromQemu(
+  qemu: Launched,
+  host: string,
+  port: number,
+  program = CLIENT,
+): Promise<string> {
   const isRoot = process.getuid?.() === 0;
   const spaces = isRoot ? ['--net'] : ['--user', '--net', '--preserve-credentials'];
-  const client = [process.execPath, '-e', CLIENT, host, String(port)];
+  const client = [process.execPath, '-e', program, host, String(port)];
   return (await run('nsenter', ['--target', String(qemu.pid), ...spaces, ...client])).trim();
 }
 
@@ -105,6 +120,24 @@ it('from QEMU’s network only an offered port of the workstation’s loopback i
   expect(await fromQemu(machine, '127.0.0.1', hidden.port)).toBe('ECONNREFUSED');
   expect(await fromQemu(machine, '::1', hidden.port)).toBe('ECONNREFUSED');
 });
+
+it('a slow reader gets all of a large answer', async () => {
+  const bytes = 24 * 2 ** 20;
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.write(Buffer.alloc(bytes)); // and stays open
+  });
+  const answers = await freePort();
+  await once(server.listen(answers, '127.0.0.1'), 'listening');
+  try {
+    const machine = await launch([answers]);
+    expect(await fromQemu(machine, '127.0.0.1', answers, SLOW_READER)).toBe(String(bytes));
+  } finally {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  }
+}, 60_000);
 
 it('the workstation reaches the port that QEMU forwards', async () => {
   await launch([]);

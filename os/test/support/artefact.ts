@@ -25,6 +25,7 @@ import { stampManifest } from '../../src/build/manifests/stamp.ts';
 import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { makeStore, STORE } from '../../src/build/store/store.ts';
 import { silent } from '../../src/workstation/progress.ts';
+import { mediumWith } from './efi-medium.ts';
 import { makeStub } from './stub.ts';
 
 const TIME = 1_790_000_000;
@@ -64,12 +65,22 @@ export interface Variant {
   readonly extra?: string;
 }
 
+/** Writes the files of a tree into a folder. */
+async function writeTree(tree: Tree, into: string): Promise<void> {
+  for (const [where, entry] of tree.sorted()) {
+    const at = path.join(into, where);
+    if (entry.type === 'directory') await mkdir(at, { recursive: true });
+    if (entry.type !== 'file') continue;
+    if ('bytes' in entry.content) await writeFile(at, entry.content.bytes);
+    else await copyFile(entry.content.file, at);
+  }
+}
+
 /** Makes a disk like that of a build, of 66 MiB and without a file system on its data partition. */
 export async function makeSmallDisk(folder: string, efi: string): Promise<string> {
   const boot = path.join(folder, 'boot');
-  await mkdir(path.join(boot, 'EFI/BOOT'), { recursive: true });
-  await mkdir(path.join(boot, 'kios'));
-  await copyFile(efi, path.join(boot, 'EFI/BOOT/BOOTX64.EFI'));
+  await mkdir(path.join(boot, 'kios'), { recursive: true });
+  await writeTree(mediumWith(efi), boot);
   await writeFile(path.join(boot, 'kios/A longer name.txt'), 'for people');
   for (const { name, parentPath } of await readdir(boot, { recursive: true, withFileTypes: true }))
     await utimes(path.join(parentPath, name), TIME, TIME);
@@ -101,27 +112,19 @@ export interface SmallArtefacts {
   readonly digest: string;
 }
 
-/** Writes what a board starts from, with an initramfs that is whole. */
-async function smallBoard(
-  folder: string,
-  commandLine: string,
-  initramfs: Buffer,
-): Promise<Map<string, string>> {
+const plainFile = (bytes: Buffer) => [0o644, { bytes }, origin] as const;
+
+const BOARD_CONFIG = 'os_prefix=system/0001/\n#kios good=0001 trial=0000\narm_64bit=1\n';
+
+/** Returns what a board starts from, with an initramfs that is whole. */
+function smallBoard(commandLine: string, initramfs: Buffer): Tree {
   const { loader, config, commandLine: line, kernel, initramfs: initrd } = PI_FILES;
-  const contents = new Map<string, Buffer>([
-    [loader, Buffer.alloc(3000, 'loader ')],
-    [config, Buffer.from('arm_64bit=1\n')],
-    [line, Buffer.from(`${commandLine}\n`)],
-    [kernel, Buffer.alloc(9000, 'kernel ')],
-    [initrd, initramfs],
-  ]);
-  await mkdir(path.join(folder, 'board'));
-  const files = new Map<string, string>();
-  for (const [name, content] of contents) {
-    files.set(name, path.join(folder, 'board', name));
-    await writeFile(path.join(folder, 'board', name), content);
-  }
-  return files;
+  return new Tree()
+    .file(`/${loader}`, ...plainFile(Buffer.alloc(3000, 'loader ')))
+    .file(`/${config}`, ...plainFile(Buffer.from(BOARD_CONFIG)))
+    .file(`/system/0001/${line}`, ...plainFile(Buffer.from(`${commandLine}\n`)))
+    .file(`/system/0001/${kernel}`, ...plainFile(Buffer.alloc(9000, 'kernel ')))
+    .file(`/system/0001/${initrd}`, ...plainFile(initramfs));
 }
 
 /** Makes the disk image of a board from what an EFI file was made of. */
@@ -130,7 +133,7 @@ export async function makeBoardDisk(
   { commandLine, initramfs }: Pick<SmallArtefacts, 'commandLine' | 'initramfs'>,
 ): Promise<string> {
   const out = path.join(folder, 'board.img');
-  const boot = await smallBoard(folder, commandLine, initramfs);
+  const boot = smallBoard(commandLine, initramfs);
   await makeDisk({ out, boot, time: TIME, tools: await openToolroot(silent) });
   return out;
 }
@@ -190,7 +193,7 @@ export async function makeSmallArtefacts(
   ];
   await writeFile(efi, makeUki(makeStub(), sections));
   const image = path.join(folder, 'kios.img');
-  await makeDisk({ out: image, efi, arch: 'amd64', time: TIME, tools });
+  await makeDisk({ out: image, boot: mediumWith(efi), time: TIME, tools });
   return {
     efi,
     image,

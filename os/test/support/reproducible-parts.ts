@@ -18,6 +18,7 @@ import { openToolroot } from '../../src/build/sources/debian/toolroot.ts';
 import { makeStore, STORE } from '../../src/build/store/store.ts';
 import { workstationArch } from '../../src/workstation/arch.ts';
 import { silent } from '../../src/workstation/progress.ts';
+import { mediumWith } from './efi-medium.ts';
 import { makeStub } from './stub.ts';
 
 /**
@@ -81,7 +82,7 @@ const initramfs = await makeInitramfs(
 const efi = path.join(dir, 'kios.efi');
 await writeFile(efi, makeUki(makeStub(), [{ name: '.initrd', content: initramfs }]));
 const disk = path.join(dir, 'kios.img');
-await makeDisk({ out: disk, efi, arch, time: TIME, tools });
+await makeDisk({ out: disk, boot: mediumWith(efi, arch), time: TIME, tools });
 const sbom = path.join(dir, 'sbom.json');
 await writeFile(sbom, await makeSbom('test', [files], TIME));
 // The next run must make it again.

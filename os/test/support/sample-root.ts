@@ -22,6 +22,7 @@ export async function sampleRoot(): Promise<Tree> {
       allModules: modules,
       early: { table: '', beforeRoot: [] },
       requests: '',
+      network: '',
       origin,
     },
     programs: new Map(),
@@ -31,6 +32,7 @@ export async function sampleRoot(): Promise<Tree> {
     references: new Map([[imageName('pause'), PAUSE]]),
     preloaded: [],
     modulesSha256: '1'.repeat(64),
+    dataImage: Buffer.from('kiosimg1'),
   });
   await rmdir(modules);
   return root;

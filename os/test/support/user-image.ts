@@ -38,14 +38,14 @@ export async function writeUserImage(
   { name, arch }: { name: string; arch: string },
 ): Promise<UserImage> {
   const tree = new Tree()
-    .file('/run', 0o755, { bytes: await readFile(program) }, origin)
+    .file('/program', 0o755, { bytes: await readFile(program) }, origin)
     .text(SAYS, 'a user’s image\n', origin);
   const plain = await bytesOf(tar(tree, 1_790_000_000));
   const layer = blobOf(`${MEDIA.layer}+gzip`, gzipSync(plain));
   const config = jsonBlob(MEDIA.config, {
     architecture: arch,
     os: 'linux',
-    config: { Entrypoint: ['/run'] },
+    config: { Entrypoint: ['/program'] },
     rootfs: { type: 'layers', diff_ids: [ociDigest(plain)] },
   });
   const manifest = jsonBlob(MEDIA.manifest, {

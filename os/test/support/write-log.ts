@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises';
 /** From Documentation/admin-guide/device-mapper/log-writes.rst, whose format QEMU's blklogwrites has. */
 const MAGIC = 0x6a_73_66_77_73_68_72n;
 const VERSION = 1n;
+const FLUSH = 1n;
+const FUA = 2n;
 const DISCARD = 4n;
 /** The unit of places, whatever the size of an entry's header. */
 const HEADER_FIELDS = 32;
@@ -14,6 +16,8 @@ export interface LoggedWrite {
   readonly length: number;
   /** Place in the log. */
   readonly from: number;
+  /** Number of the flushes before it. A disk may carry out the writes between two flushes in any order. */
+  readonly epoch: number;
 }
 
 /** Lists the writes in a log, in their order. Flushes and discards have no bytes and are left out. */
@@ -31,12 +35,17 @@ export async function readWriteLog(file: string): Promise<LoggedWrite[]> {
   const sector = first.readUInt32LE(24);
   const writes: LoggedWrite[] = [];
   let offset = sector;
+  let epoch = 0;
   for (let entry = 0; entry < count; entry++) {
     const header = await at(offset);
     offset += sector;
     const length = Number(header.readBigUInt64LE(8)) * sector;
-    if (length === 0 || (header.readBigUInt64LE(16) & DISCARD) !== 0n) continue;
-    writes.push({ offset: Number(header.readBigUInt64LE(0)) * sector, length, from: offset });
+    const flags = header.readBigUInt64LE(16);
+    if ((flags & FLUSH) !== 0n) epoch += 1;
+    if (length === 0 || (flags & DISCARD) !== 0n) continue;
+    const place = Number(header.readBigUInt64LE(0)) * sector;
+    writes.push({ offset: place, length, from: offset, epoch });
+    if ((flags & FUA) !== 0n) epoch += 1;
     offset += length;
   }
   return writes;

@@ -68,12 +68,17 @@ export class DirectoryWatch implements Disposable {
     this.#wake?.();
   }
 
-  /** Resolves on a change since the last call, or after `ms` if given. Rejects with the signal's reason. */
-  async wait(ms: number | undefined, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves on a change since the last call, or after `ms` if given; returns whether it was a change. Rejects with the
+   * signal's reason.
+   */
+  async wait(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     if (!this.#isDirty) await this.#change(ms ?? LONGEST_TIMER_MS, signal);
     signal.throwIfAborted();
+    const isChange = this.#isDirty;
     this.#isDirty = false;
+    return isChange;
   }
 
   async #change(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { describe, EXIT, KiosError } from '@kios/errors';
+import { describe, EXIT, type ExitCode, KiosError } from '@kios/errors';
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 
 import { createLogger, type Logger } from './logger.ts';
@@ -27,8 +27,11 @@ export interface AgentCommand<Args = object> {
   /** The verb changes nothing: it has neither `--check` nor `--dry-run`, and `run` finds both false. */
   readonly isReadOnly?: boolean;
   readonly builder: (args: Argv) => Argv<Args>;
-  /** A method, not a property, so that one list can hold commands with different arguments. */
-  run(args: ArgumentsCamelCase<Args> & CommonArgs, context: AgentContext): Promise<void>;
+  /**
+   * A method, not a property, so that one list can hold commands with different arguments. A verb whose output says all
+   * returns an exit code in place of throwing.
+   */
+  run(args: ArgumentsCamelCase<Args> & CommonArgs, context: AgentContext): Promise<ExitCode | void>;
 }
 
 /** Declares a command. The compiler infers the arguments of `run` from `builder`. */
@@ -47,7 +50,7 @@ class UsageError extends KiosError {
   }
 }
 
-type Chosen = (context: AgentContext) => Promise<void>;
+type Chosen = (context: AgentContext) => Promise<ExitCode | void>;
 
 /** Fails for flags that are not numbers: yargs reads `--timeout=soon` as NaN. */
 function refuseNaN(args: object): void {
@@ -101,10 +104,12 @@ export async function runProgram(
   argv: readonly string[] = process.argv.slice(2),
   log: Logger = createLogger(program.name),
 ): Promise<number> {
-  return runAgent(async (context) => {
+  let ended: ExitCode = EXIT.ok;
+  const code = await runAgent(async (context) => {
     const chosen = await choose(program, argv);
-    await chosen?.(context);
+    ended = (await chosen?.(context)) ?? EXIT.ok;
   }, log);
+  return code === EXIT.ok ? ended : code;
 }
 
 async function runToEnd(program: AgentProgram): Promise<void> {

@@ -41,10 +41,11 @@ function startOf(document: Document, step: Step, path: readonly (string | number
 export async function readYamlTree(text: string): Promise<YamlTree> {
   // Most nodes have no such file, so the parser is loaded on demand.
   const { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } = await import('yaml');
+  const { repeatedKeys } = await import('@kios/network-config/repeated-keys');
   const lines = new LineCounter();
   // With less of a log it says nothing of a second document.
   const document = parseDocument(text, {
-    uniqueKeys: true,
+    uniqueKeys: false,
     logLevel: 'error',
     lineCounter: lines,
   });
@@ -60,13 +61,14 @@ export async function readYamlTree(text: string): Promise<YamlTree> {
     if (!isNode(pair?.key)) return undefined;
     return { start: pair.key.range?.[0], value: isNode(pair.value) ? pair.value : null };
   };
-  const broken = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
-  if (broken.length > 0) return unread(broken.map((error) => `is not YAML: ${firstLine(error)}`));
+  if (document.errors.length > 0)
+    return unread(document.errors.map((error) => `is not YAML: ${firstLine(error)}`));
   try {
     const tree: unknown = document.toJS({ maxAliasCount: 100 });
-    const twice = document.errors.map(
-      (error) => `has a key twice, of which the last counts: ${firstLine(error)}`,
-    );
+    const twice = repeatedKeys(document).map(({ range, value }) => {
+      const { line } = lines.linePos(range?.[0] ?? 0);
+      return `has a key twice, of which the last counts: ${String(value)} in line ${line}`;
+    });
     const lineOf = (path: readonly (string | number)[]): number =>
       lines.linePos(startOf(document, step, path)).line;
     return { tree: tree ?? {}, faults: twice, lineOf };

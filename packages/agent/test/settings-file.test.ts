@@ -53,6 +53,14 @@ describe('a file of settings', () => {
     expect([settings, faults.length]).toEqual([NOTHING, 1]);
   }); // prettier-ignore
 
+  it('with a key twice goes by the last one, and says so with its line', async () => {
+    const { settings, faults } = await read('timeoutSeconds: 5\n\ntimeoutSeconds: 7\n');
+    expect(settings.timeoutSeconds).toBe(7);
+    expect(faults).toMatchObject([
+      { path: '(top)', why: 'has a key twice, of which the last counts: timeoutSeconds in line 3' },
+    ]);
+  });
+
   it('names a fault of an entry by its place in the file, whatever else is left out', async () => {
     const text =
       'servers:\n  - 5\n  - {address: a}\n  - {address: b, least: 3, most: 2}\ntimeoutSeconds: 0\n';

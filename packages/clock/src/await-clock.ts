@@ -4,6 +4,7 @@ import { readStateIfThere, TimeState } from '@kios/node-state';
 
 import { ClockWatch } from './clock-watch.ts';
 import { MAX_ERROR_SECONDS } from './judge.ts';
+import { lookPause } from './look-pause.ts';
 
 /** Why a clock is not good enough. */
 export interface ClockFault {
@@ -34,8 +35,6 @@ export interface ClockWait {
   readonly onWait: (why: string) => void;
 }
 
-/** The kernel tells when its clock is set, and nobody when it counts as synchronised. */
-const LOOK_MS = 500;
 const REMIND_MS = 30_000;
 /** A pod of chrony-config that starts beside the waiting one has published the state by then. */
 const ASK_AFTER_MS = 10_000;
@@ -73,7 +72,8 @@ class Waiting {
       const left = this.#wait.timeoutMs - this.#waited();
       if (left <= 0) return fault;
       this.#remind(fault);
-      await changes.wait(Math.min(left, LOOK_MS), this.#signal);
+      // The kernel tells when its clock is set, and nobody when it counts as synchronised.
+      await changes.wait(Math.min(left, lookPause(this.#waited())), this.#signal);
     }
   }
 

@@ -154,9 +154,11 @@ describe('asking servers', () => {
     expect([count(), good.count()]).toEqual([1, 3]);
   });
 
-  it('gets nothing where nobody listens, or the signal comes first', async () => {
+  it('gets nothing where nobody listens or no route leads, or the signal comes first', async () => {
     const { port } = await serve('127.0.0.1', 0, () => ({}));
     expect(await ask(port, '127.0.0.9')).toBeUndefined();
+    // The kernel connects no socket to a broadcast address, as to one without a route.
+    expect(await ask(port, '255.255.255.255')).toBeUndefined();
     const stop = AbortSignal.abort(new Error('enough'));
     const asking = agreedOffset({ servers: ['127.0.0.1'], floor: FLOOR, port }, stop);
     await expect(asking).rejects.toThrow('enough');

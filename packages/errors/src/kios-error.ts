@@ -1,6 +1,7 @@
-/** The exit codes of every kiOS program, numbered as in sysexits(3). */
+/** The exit codes of every kiOS program, numbered as in sysexits(3); 1 says no, as with grep(1) and test(1). */
 export const EXIT = {
   ok: 0,
+  no: 1,
   usage: 64,
   data: 65,
   noInput: 66,

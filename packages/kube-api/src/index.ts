@@ -8,3 +8,5 @@ export type {
   ClientPair,
   Opening,
 } from './api-server.ts';
+export { PodApi } from './pod-api.ts';
+export type { MakeFault, PodAccess, PodFault, PodRequest } from './pod-api.ts';

@@ -7,7 +7,9 @@ export { FaultsState } from './faults.ts';
 export { HostState } from './host.ts';
 export { ModulesStatus } from './modules.ts';
 export { NetworkStatus } from './network-status.ts';
+export { NodeState } from './node.ts';
 export { PlatformState } from './platform.ts';
+export { SlotsState } from './slots.ts';
 export { isSane, TimeState } from './time.ts';
 export {
   formatState,

@@ -1,5 +1,6 @@
 import type { NodeView } from './objects.ts';
 import { activeTurn, TURN } from './turn.ts';
+import { failedOn } from './update.ts';
 
 /** Another node, as far as it counts. */
 export interface Peer {
@@ -7,13 +8,15 @@ export interface Peer {
   readonly isReady: boolean;
   /** It was powered off by a request, and is not back. */
   readonly isOff: boolean;
+  /** The systems that failed on it. */
+  readonly failed: readonly string[];
 }
 
 /** Returns a node as others count it. */
 export function peerOf({ name, isReady, isSilent, annotations }: NodeView): Peer {
   const turn = activeTurn(annotations[TURN]);
   const isOff = turn?.action === 'poweroff' && turn.phase === 'stopping' && isSilent;
-  return { name, isReady, isOff };
+  return { name, isReady, isOff, failed: failedOn(annotations) };
 }
 
 export interface Room {
@@ -36,3 +39,7 @@ export function roomBeside(name: string, holders: readonly string[], peers: read
   const away = new Set([...kept, ...silent.map((peer) => peer.name)]);
   return { holders: kept, away: [...away] };
 }
+
+/** Returns the nodes on which a system failed. */
+export const nodesWithFailed = (digest: string, peers: readonly Peer[]): readonly string[] =>
+  peers.filter(({ failed }) => failed.includes(digest)).map(({ name }) => name);

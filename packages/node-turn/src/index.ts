@@ -17,3 +17,5 @@ export { step } from './step.ts';
 export type { Look, Seen, Step } from './step.ts';
 export { activeTurn, formatTurn, isOver, parseTurn, TURN } from './turn.ts';
 export type { Phase, Turn } from './turn.ts';
+export { formatUpdate, parseUpdate, RETRY, UPDATE, updateIn, verdictOf } from './update.ts';
+export type { Update, UpdateState, Verdict } from './update.ts';

@@ -23,6 +23,8 @@ const Options = v.strictObject({
   waitSeconds: v.optional(Duration),
   drainSeconds: v.optional(Duration),
   force: v.optional(v.boolean()),
+  /** The system (SHA-256 of its EFI file) that the node is to come back with: no other end is a success. */
+  update: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
 });
 export type RequestOptions = v.InferOutput<typeof Options>;
 
@@ -44,6 +46,8 @@ export interface Request extends Defaults {
   readonly text: string;
   /** Goes on when the time of the pods is over, and evicts pods that nothing would make again. */
   readonly force: boolean;
+  /** Undefined: whatever the node comes back with will do. */
+  readonly update: string | undefined;
 }
 
 export type RequestReading =
@@ -55,7 +59,8 @@ export type Annotations = Readonly<Record<string, string>>;
 
 const invalid = (why: string): RequestReading => ({ tag: 'invalid', why });
 
-function parseOptions(text: string): RequestOptions | string {
+/** Returns what a request says, or why it is not valid. */
+export function parseOptions(text: string): RequestOptions | string {
   // Any other text is a word that says nothing, such as a date.
   if (!text.trimStart().startsWith('{')) return {};
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Options), text);
@@ -72,13 +77,14 @@ export function readRequest(annotations: Annotations, defaults: Defaults): Reque
   if (text.length > MAX_TEXT) return invalid(`the request has more than ${MAX_TEXT} characters`);
   const options = parseOptions(text);
   if (typeof options === 'string') return invalid(`the request is not valid: ${options}`);
-  const { maxUnavailable, waitSeconds, drainSeconds, force = false } = options;
+  const { maxUnavailable, waitSeconds, drainSeconds, force = false, update } = options;
   return {
     tag: 'request',
     request: {
       action,
       text,
       force,
+      update,
       maxUnavailable: maxUnavailable ?? defaults.maxUnavailable,
       waitSeconds: waitSeconds ?? defaults.waitSeconds,
       drainSeconds: drainSeconds ?? defaults.drainSeconds,

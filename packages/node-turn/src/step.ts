@@ -1,11 +1,14 @@
-import { type Peer, type Room, roomBeside } from './fleet.ts';
+import { nodesWithFailed, type Peer, roomBeside } from './fleet.ts';
 import type { LeaseView, NodeView, PodView } from './objects.ts';
 import { conclude, type NodePatch, record } from './patch.ts';
 import { type Action, type Defaults, readRequest, type Request, REQUESTS } from './request.ts';
 import { activeTurn, formatTurn, isLate, timestamp, TURN, type Turn } from './turn.ts';
+import { UPDATE, updateIn, verdictOf } from './update.ts';
 
 /** The time that the host has to take the command. */
 const ASK_MS = 120_000;
+/** The time from the stop of a node in which its update agent says what became of it: three tries of a system. */
+const JUDGE_MS = 2 * 3_600_000;
 /** Names in a message; the others are counted. */
 const NAMED = 3;
 
@@ -20,7 +23,9 @@ export interface Seen {
   readonly bootId: string;
   readonly node: NodeView;
   readonly lease: LeaseView | undefined;
-  /** The holders of the Lease alone. */
+  /** The nodes for which this one waited when it looked last. */
+  readonly heldBy: readonly string[];
+  /** The holders of the Lease and those nodes alone. */
   readonly holding: readonly Peer[] | undefined;
   readonly peers: readonly Peer[] | undefined;
   readonly pods: readonly PodView[] | undefined;
@@ -39,7 +44,12 @@ export type Step =
   | { readonly tag: 'write'; readonly ev: string; readonly patch: NodePatch; readonly turn: Turn }
   | { readonly tag: 'take'; readonly lease: LeaseView }
   | { readonly tag: 'leave'; readonly lease: LeaseView }
-  | { readonly tag: 'wait'; readonly report: NodePatch | undefined }
+  | {
+      readonly tag: 'wait';
+      readonly report: NodePatch | undefined;
+      /** The nodes that it waits for, as far as one look at them tells that it waits still. */
+      readonly heldBy: readonly string[];
+    }
   | {
       readonly tag: 'evict';
       readonly pods: readonly PodView[];
@@ -68,6 +78,12 @@ const podNames = (pods: readonly PodView[]): string =>
 /** Returns the report of a message that has changed. */
 const report = (node: NodeView, turn: Turn, message: string): NodePatch | undefined =>
   turn.message === message ? undefined : record(node, { ...turn, message });
+
+const wait = (node: NodeView, turn: Turn, message: string): Step => ({
+  tag: 'wait',
+  report: report(node, turn, message),
+  heldBy: [],
+});
 
 /** Ends a turn without what was asked for. */
 function fail({ node, now }: Seen, turn: Turn, message: string): Step {
@@ -141,33 +157,60 @@ function drain({ node, now }: Seen, turn: Turn, { drainSeconds }: Request): Step
 const lost = (pods: readonly PodView[]): readonly PodView[] =>
   pods.filter(({ fate, isTerminating }) => fate === 'lost' && !isTerminating);
 
-/** Returns who is away, or what tells: all nodes are read only when the holders of the Lease leave room. */
-function roomIn({ node, holding, peers }: Seen, lease: LeaseView, most: number): Room | Deferred {
-  if (peers !== undefined) return roomBeside(node.name, lease.holders, peers);
-  if (lease.holders.length < most) return look('peers');
+/** What a node waits for. */
+interface Holdup {
+  readonly message: string;
+  readonly by: readonly string[];
+}
+
+/**
+ * Returns what a node waits for, as far as these nodes show. Nodes are read after the Lease: one on which an update
+ * failed says so before it gives its place away.
+ */
+function holdupBy(
+  { name }: NodeView,
+  { holders }: LeaseView,
+  peers: readonly Peer[],
+  { maxUnavailable, update }: Request,
+): Holdup | undefined {
+  const { away } = roomBeside(name, holders, peers);
+  if (away.length >= maxUnavailable)
+    return { message: `waits for ${listed(away)}`, by: away.slice(0, maxUnavailable) };
+  const failed = update === undefined ? [] : nodesWithFailed(update, peers);
+  if (failed.length === 0) return undefined;
+  return { message: `waits, as this update failed on ${listed(failed)}`, by: failed.slice(0, 1) };
+}
+
+/**
+ * Returns what a node waits for, or what tells. While a fleet waits, each of its nodes looks at the few that hold it
+ * up: all are read only when those leave room.
+ */
+function holdup(seen: Seen, lease: LeaseView, request: Request): Holdup | Deferred | undefined {
+  const { node, heldBy, holding, peers } = seen;
+  if (peers !== undefined) return holdupBy(node, lease, peers, request);
+  if (heldBy.length === 0 && lease.holders.length < request.maxUnavailable) return look('peers');
   if (holding === undefined) return look('holding');
-  const room = roomBeside(node.name, lease.holders, holding);
-  return room.away.length < most ? look('peers') : room;
+  return holdupBy(node, lease, holding, request) ?? look('peers');
 }
 
 /** Waits for room, and takes a place by a write that the API server refuses when the Lease has changed. */
 function waiting(seen: Seen, turn: Turn, request: Request): Step {
-  const { node, lease, pods, now } = seen;
+  const { node, lease, pods, now, peers = [] } = seen;
   if (lease === undefined) return look('lease');
   if (lease.holders.includes(node.name)) return drain(seen, turn, request);
-  const room = roomIn(seen, lease, request.maxUnavailable);
-  if ('tag' in room) return room;
-  const { holders, away } = room;
-  if (away.length >= request.maxUnavailable) {
-    const message = `waits for ${listed(away)}`;
+  const held = holdup(seen, lease, request);
+  if (held !== undefined) {
+    if ('tag' in held) return held;
+    const { message, by } = held;
     if (isLate(turn, now))
       return fail(seen, turn, `no turn in ${request.waitSeconds} s: ${message}`);
-    return { tag: 'wait', report: report(node, turn, message) };
+    return { tag: 'wait', report: report(node, turn, message), heldBy: by };
   }
   if (pods === undefined) return look('pods');
   const irreplaceable = lost(pods);
   if (irreplaceable.length > 0 && !request.force)
     return fail(seen, turn, `nothing would make ${podNames(irreplaceable)} again`);
+  const { holders } = roomBeside(node.name, lease.holders, peers);
   return { tag: 'take', lease: { ...lease, holders: [...holders, node.name] } };
 }
 
@@ -226,7 +269,32 @@ function stopping(seen: Seen, turn: Turn): Step {
       : { tag: 'ask', action: turn.action };
   }
   if (node.bootId !== bootId || !node.isReady)
-    return { tag: 'wait', report: report(node, turn, 'the node is back and not yet ready') };
+    return wait(node, turn, 'the node is back and not yet ready');
+  return arrived(seen, turn);
+}
+
+const WAITS = {
+  silent: 'the node is back, and its update agent has not spoken yet',
+  open: 'the node is back, its update is not confirmed yet',
+} as const;
+
+/** Gives up a node about whose update nobody says anything, as where no agent runs. It holds up that update alone. */
+function giveUp(seen: Seen, turn: Turn): Step {
+  const why = `nobody has said for ${JUDGE_MS / 3_600_000} hours which system runs`;
+  return fail(seen, { ...turn, isUnjudged: true }, why);
+}
+
+/** Ends the turn of a node that is back, unless it was for an update about which nothing is certain yet. */
+function arrived(seen: Seen, turn: Turn): Step {
+  const { node, bootId, now } = seen;
+  const update = updateIn(turn.request);
+  const verdict =
+    update === undefined ? 'good' : verdictOf(node.annotations[UPDATE], bootId, update);
+  if (verdict === 'silent' || verdict === 'open')
+    return now - Date.parse(turn.since) < JUDGE_MS
+      ? wait(node, turn, WAITS[verdict])
+      : giveUp(seen, turn);
+  if (verdict === 'back') return fail(seen, turn, 'the node came back on another version');
   const phase = { phase: 'done', since: timestamp(now), until: undefined } as const;
   const end: Turn = { ...turn, ...phase, bootId, message: undefined };
   return write('turn.done', end, conclude(node, turn, end));

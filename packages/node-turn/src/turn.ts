@@ -25,6 +25,8 @@ const Turn = v.object({
   cordoned: v.boolean(),
   /** The boot in which the host was asked; later the boot that fulfilled it. */
   bootId: v.optional(v.string()),
+  /** It was for an update, and after the boot nobody has said which system runs. */
+  isUnjudged: v.optional(v.boolean()),
   /** What it waits for, or why it failed: for people. */
   message: v.optional(v.string()),
 });

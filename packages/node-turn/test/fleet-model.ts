@@ -45,7 +45,13 @@ interface Machine {
   work: Work | undefined;
   asked: Seen['asked'];
   isFree: boolean;
+  heldBy: readonly string[];
 }
+
+/** The holders of the Lease, and the nodes that held this one up before. */
+const namesIn = ({ lease, heldBy }: Seen): readonly string[] => [
+  ...new Set([...(lease?.holders ?? []), ...heldBy]),
+];
 
 const bootOf = ({ name, boots }: Machine): string => `${name}-${boots}`;
 
@@ -69,6 +75,7 @@ export class FleetModel {
       work: undefined,
       asked: 'never',
       isFree: false,
+      heldBy: [],
     }));
     for (const machine of this.machines)
       this.#stored.set(machine.name, {
@@ -125,6 +132,16 @@ export class FleetModel {
     this.#change(name, { annotations: { [REQUESTS[action]]: text } });
   }
 
+  /** Asks for a reboot into another system, one node at a time. */
+  requestUpdate(name: string, update: string): void {
+    const text = formatRequest({ update, maxUnavailable: 1 });
+    this.#change(name, { annotations: { [REQUESTS.reboot]: text } });
+  }
+
+  annotate(name: string, annotations: Readonly<Record<string, string>>): void {
+    this.#change(name, { annotations });
+  }
+
   withdraw(name: string): void {
     this.#change(name, { annotations: { [REQUESTS.reboot]: null, [REQUESTS.poweroff]: null } });
   }
@@ -158,7 +175,7 @@ export class FleetModel {
   }
 
   kill(machine: Machine): void {
-    Object.assign(machine, { work: undefined, asked: 'never', isFree: false });
+    Object.assign(machine, { work: undefined, asked: 'never', isFree: false, heldBy: [] });
   }
 
   /** The host does what it was asked: first kubelet says so, then the agent dies with it. */
@@ -247,7 +264,7 @@ export class FleetModel {
     }
   }
 
-  #peers(names = this.machines.map(({ name }) => name)): Seen['peers'] {
+  #peers(names: readonly string[] = this.machines.map(({ name }) => name)): Seen['peers'] {
     return names.map((name) => peerOf(this.#view(name)));
   }
 
@@ -258,15 +275,14 @@ export class FleetModel {
       if (next.tag !== 'look') return [now, next];
       if (next.at === 'lease') now = { ...now, lease: this.#lease };
       if (next.at === 'pods') now = { ...now, pods: [...this.at(name).pods] };
-      if (next.at === 'holding')
-        now = { ...now, holding: this.#peers([...(now.lease?.holders ?? [])]) };
+      if (next.at === 'holding') now = { ...now, holding: this.#peers(namesIn(now)) };
       if (next.at === 'peers') now = { ...now, peers: this.#peers() };
       yield;
     }
   }
 
   *#tick(machine: Machine): Work {
-    const { name, asked, isFree } = machine;
+    const { name, asked, isFree, heldBy } = machine;
     const bootId = bootOf(machine);
     const node = this.#view(name);
     const start: Seen = {
@@ -274,6 +290,7 @@ export class FleetModel {
       bootId,
       node,
       lease: undefined,
+      heldBy,
       holding: undefined,
       peers: undefined,
       pods: undefined,
@@ -286,6 +303,7 @@ export class FleetModel {
     const [seen, next] = yield* this.#look(start, name);
     const isWithout = activeTurn(node.annotations[TURN]) === undefined;
     if (isWithout && seen.lease?.holders.includes(name) === false) machine.isFree = true;
+    machine.heldBy = next.tag === 'wait' ? next.heldBy : [];
     yield* this.#perform(machine, next);
   }
 

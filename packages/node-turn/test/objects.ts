@@ -31,6 +31,7 @@ export const seen = (changes: Partial<Seen> = {}): Seen => ({
   bootId: 'boot-1',
   node: node(),
   lease: undefined,
+  heldBy: [],
   holding: undefined,
   peers: undefined,
   pods: undefined,

@@ -83,12 +83,26 @@ describe('waiting', () => {
     expect(step(seen({ ...given, node: waiting({ maxUnavailable: 2 }) }))).toEqual(everybody);
   });
 
+  it('looks at those alone for which it waited before, while they leave no room', () => {
+    const c = node({ name: 'c', isReady: false });
+    const given = { node: waiting(), lease: free, heldBy: ['c'] };
+    expect(step(seen({ ...given, peers: [...peers, peerOf(c)] }))).toMatchObject({ heldBy: ['c'] });
+    expect(step(seen(given))).toEqual({ tag: 'look', at: 'holding' });
+    expect(step(seen({ ...given, holding: [peerOf(c)] })).tag).toBe('wait');
+    const back = { ...given, holding: [peerOf(node({ name: 'c' }))] };
+    expect(step(seen(back))).toEqual({ tag: 'look', at: 'peers' });
+  });
+
   it('says for whom it waits, once', () => {
     const lease = { resourceVersion: '1', holders: ['b'] };
     const next = step(seen({ node: waiting(), lease, peers }));
     expect(next).toMatchObject({ tag: 'wait', report: { resourceVersion: '7' } });
     const told = node({ annotations: asked(turn({ message: 'waits for b' })) });
-    expect(step(seen({ node: told, lease, peers }))).toEqual({ tag: 'wait', report: undefined });
+    expect(step(seen({ node: told, lease, peers }))).toEqual({
+      tag: 'wait',
+      report: undefined,
+      heldBy: ['b'],
+    });
   });
 
   it('waits for a node that is not ready for another reason', () => {

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
-import { EXIT, KiosError } from '@kios/errors';
+import { describe, EXIT, type ExitCode, KiosError } from '@kios/errors';
 
 import { readClusterConfig } from '../core/cluster/cluster-config.ts';
 import { parseBytes } from '../core/document/document.ts';
 import { nameFromCloudConfig } from '../core/document/formats/cloud-config.ts';
 import { inSources } from '../core/document/in-sources.ts';
-import { type Origin, originsOf, withoutSecretValues } from '../core/document/merge.ts';
+import { withoutSecretValues } from '../core/document/merge.ts';
 import { checkNetwork } from '../core/document/network.ts';
 import type { ParsedDocument, Warning } from '../core/document/parsed-document.ts';
 import type { NodeBootstrap } from '../core/document/schema.ts';
@@ -40,7 +40,6 @@ export interface UserDataCheck {
   readonly kind: string | undefined;
   /** It names a cluster and credentials; otherwise it is part of a document, or for a standalone node. */
   readonly complete: boolean;
-  readonly values: readonly Origin[];
   readonly warnings: readonly Warning[];
   /** What was understood, in our own form, with `…` for secrets. */
   readonly document?: unknown;
@@ -57,9 +56,41 @@ export function absenceOf(
   if (verdict !== 'empty' && verdict !== 'foreign') return undefined;
   const { what = 'empty', instead } = check;
   return new KiosError('KIOS_BOOTSTRAP_ABSENT', `find a document in ${file}: it is ${what}`, {
-    exitCode: EXIT.noInput,
+    exitCode: EXIT.no,
     remedy: instead === undefined ? INSTEAD_OF_NOTHING : `${instead}.`,
   });
+}
+
+/** What `check-userdata` prints, whatever the verdict. */
+interface Report extends Omit<Partial<UserDataCheck>, 'verdict'> {
+  /** `refused`: a node would tell the fault, and go on trying. */
+  readonly verdict: Verdict | 'refused';
+  /** Why a node would not go by the text. */
+  readonly fault?: Readonly<Record<'code' | 'message' | 'remedy', string | undefined>>;
+}
+
+const faultOf = (error: KiosError): NonNullable<Report['fault']> => ({
+  code: error.code,
+  message: describe(error),
+  remedy: error.remedy,
+});
+
+/** Checks a file of user data. A refusal is a verdict like the others; a file that cannot be read has none. */
+export async function reportUserData(
+  file: string,
+  pods?: string,
+  settings?: string,
+): Promise<{ readonly report: Report; readonly exitCode: ExitCode }> {
+  try {
+    const check = await checkUserData(file, pods, settings);
+    const absence = absenceOf(file, check);
+    return absence === undefined
+      ? { report: check, exitCode: EXIT.ok }
+      : { report: { ...check, fault: faultOf(absence) }, exitCode: absence.exitCode };
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error;
+    return { report: { verdict: 'refused', fault: faultOf(error) }, exitCode: error.exitCode };
+  }
 }
 
 async function writePrivate(file: string | undefined, value: unknown): Promise<void> {
@@ -110,7 +141,6 @@ async function checkDocument(file: string, reading: ParsedDocument, parts: Parts
     verdict: complete ? ('joins' as const) : ('part' as const),
     kind: reading.kind,
     complete,
-    values: originsOf([part]),
     warnings: [
       ...reading.warnings,
       ...pods.warnings,
@@ -137,7 +167,11 @@ export async function checkUserData(
   settingsFile?: string,
 ): Promise<UserDataCheck> {
   const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new BootstrapError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, { cause });
+    throw new KiosError('KIOS_BOOTSTRAP_DOCUMENT', `read ${file}`, {
+      cause,
+      exitCode: EXIT.noInput,
+      remedy: 'Name a file that can be read.',
+    });
   });
   const { format, content } = withRemedy(REMEDY, () => {
     const data = decodeUserData(file, bytes, gunzip);
@@ -151,7 +185,7 @@ export async function checkUserData(
     const parts = { pods: podsFile, settings: settingsFile };
     return { ...base, ...(await checkDocument(file, content.parsed, parts)) };
   }
-  const none = { kind: undefined, complete: false, values: [] };
+  const none = { kind: undefined, complete: false };
   if (content.tag === 'empty') return { verdict: 'empty', ...base, ...none, warnings: [] };
   const warnings = nameOnly(file, content.text);
   return { verdict: 'foreign', ...base, ...content.foreign, ...none, warnings };

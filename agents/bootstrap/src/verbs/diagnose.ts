@@ -11,6 +11,7 @@ import {
   type Judgement,
   type Suspicions,
 } from '../core/diagnosis/judge.ts';
+import type { Signs } from '../core/diagnosis/signs.ts';
 import { faultConditions, noticesOf } from '../core/diagnosis/tell.ts';
 import type { Board } from '../edge/diagnosis/board.ts';
 import { EventQueue } from '../edge/diagnosis/events.ts';
@@ -25,6 +26,7 @@ export class Diagnosis {
   readonly #reader: SignReader;
   readonly #events = new EventQueue();
   #suspicions: Suspicions = new Map();
+  #isTrial = false;
   /** The file says what was found last. */
   #isPublished = false;
 
@@ -39,11 +41,12 @@ export class Diagnosis {
   /** Looks once. */
   async look(): Promise<void> {
     const before = this.#suspicions;
-    const signs = await this.#reader.read(await bootSeconds(), isUrgent(before));
+    const up = await bootSeconds();
+    const signs = await this.#reader.read(up, isUrgent(before, up));
     // Probes take seconds; what they found is of now.
     const judged = judge(before, findFaults(signs), await bootSeconds());
     this.#suspicions = judged.suspicions;
-    await this.#tell(judged);
+    await this.#tell(judged, signs);
     const { member } = this.#board;
     if (signs.api?.reach.kind === 'reached' && member !== undefined)
       await this.#events.send(
@@ -53,7 +56,7 @@ export class Diagnosis {
       );
   }
 
-  async #tell({ faults, begun, ended, due }: Judgement): Promise<void> {
+  async #tell({ faults, begun, ended, due }: Judgement, { update }: Signs): Promise<void> {
     const { log } = this.#context;
     const now = await bootSeconds();
     const age = ({ since }: Fault): number => Math.round(now - since);
@@ -65,11 +68,11 @@ export class Diagnosis {
       log.info({ ev: 'fault.over', code: fault.code, seconds: age(fault), console: true });
     if (ended.length > 0 && faults.length === 0) log.info({ ev: 'healthy', console: true });
     this.#events.add(noticesOf(begun, ended), new Date());
-    this.#board.conditions = faultConditions(faults);
-    if (begun.length + ended.length > 0) {
-      this.#isPublished = false;
-      this.#board.onChange();
-    }
+    this.#board.conditions = faultConditions(faults, update);
+    const isTrial = update?.isTrial === true;
+    if (begun.length + ended.length > 0) this.#isPublished = false;
+    if (begun.length + ended.length > 0 || isTrial !== this.#isTrial) this.#board.onChange();
+    this.#isTrial = isTrial;
     if (!this.#isPublished) await this.#publish(faults);
   }
 

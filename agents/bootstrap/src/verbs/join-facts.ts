@@ -14,6 +14,7 @@ import type { ClockTrust } from '../edge/node/clock.ts';
 import { bootSeconds } from '../edge/node/host.ts';
 import type { NodeFacts } from '../edge/node/node.ts';
 import { isSettling, readUplink, waitForUplink } from '../edge/node/uplink.ts';
+import { attestNode } from './attest.ts';
 import { apiOf, isFirst, type JoinContext, waitForTime } from './context.ts';
 import type { JoinInput } from './join-input.ts';
 import { checkNameSource, hostnameOf, nameNode, reportName } from './name-node.ts';
@@ -187,6 +188,23 @@ function reportDocument(context: JoinContext, input: JoinInput): void {
     });
 }
 
+/** Gets the certificate that a document with `auth.attest` wants before kubelet asks for its own. */
+async function proveStart(
+  context: JoinContext,
+  { cluster, node }: JoinInput,
+  { ca, server, dropIdentity }: VerifiedCluster,
+  name: string | undefined,
+): Promise<void> {
+  if (cluster?.auth.kind !== 'token' || cluster.auth.attests !== true) return;
+  if (node.identity !== undefined && !dropIdentity) return;
+  await attestNode(context, {
+    endpoint: server ?? cluster.endpoint,
+    ca,
+    token: cluster.auth.token,
+    name,
+  });
+}
+
 /** Finds the facts of a new node or a changed document: waits for the network and verifies the cluster. */
 export async function discoverFacts(context: JoinContext, input: JoinInput): Promise<JoinFacts> {
   const { settings, log, signal, timeline } = context;
@@ -206,6 +224,7 @@ export async function discoverFacts(context: JoinContext, input: JoinInput): Pro
   if (isNew) checkNameSource(input.document, input.sources.facts);
   const chosen = nameNode({ ...input, isNew, isCopy: isCopied }, uplink);
   reportName(log, chosen);
+  await proveStart(context, input, verified, chosen.name);
   const { addresses } = uplink;
   return {
     ...verified,

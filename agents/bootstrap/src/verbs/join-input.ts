@@ -54,6 +54,7 @@ function hasCredentials({ endpoint, auth }: ClusterConfig, node: NodeFacts): boo
   const own = formatUserKubeconfig(endpoint, auth);
   if (own !== undefined) return node.kubeletConf === own;
   if (node.identity !== undefined || auth.kind === 'held') return true;
+  if (auth.kind === 'token' && auth.attests === true && node.attested === undefined) return false;
   return node.bootstrapKubeconfig === formatBootstrapKubeconfig(endpoint, auth);
 }
 

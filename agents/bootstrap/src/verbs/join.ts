@@ -9,6 +9,7 @@ import { isBackingOff } from '../core/files/restart.ts';
 import { hashDocument } from '../core/files/state.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
+import { forgetAttested } from '../edge/node/attested.ts';
 import { bootSeconds, readKubelet, readPrimaryLease } from '../edge/node/host.ts';
 import { type NodeFacts, readNode } from '../edge/node/node.ts';
 import { reportToAzure } from '../edge/sources/report-ready.ts';
@@ -93,12 +94,15 @@ async function configure(
   input: JoinInput,
 ): Promise<Pick<Joined, 'outcome' | 'input' | 'facts'>> {
   const { settings } = context;
+  const { node } = input;
   await writeNetwork(context, input.document);
   const facts = (await recallFacts(settings, input)) ?? (await discoverFacts(context, input));
   const settled = { ...input, cluster: withServer(input.cluster, facts.server) };
   showEndpoint(context, settled.cluster);
   await keepSeed(settings, settled);
   const isRestarted = await commit(context, settled, facts, filesOf(settled, facts));
+  const isMember = node.identity !== undefined && !facts.dropIdentity;
+  if (isMember && node.attested !== undefined) await forgetAttested(settings);
   if (!facts.isRecalled) await reportToProvider(context, sources);
   return { outcome: await outcomeOf(settings, settled, facts, isRestarted), input: settled, facts };
 }

@@ -12,6 +12,7 @@ import { bootSeconds, readBootId, readKubelet } from '../edge/node/host.ts';
 import { forgetFormerIdentity } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
+import { isSystemOnTrial, publishStanding } from '../edge/node/standing.ts';
 import {
   type NodeLook,
   type NodeView,
@@ -29,6 +30,8 @@ import { readTrial } from './trial.ts';
 
 /** Pause between two looks while a configuration is on trial. */
 const TRIAL_MS = 2000;
+/** Pause between two looks while a version of the system is on trial. */
+const SYSTEM_TRIAL_S = 10;
 /** kubelet's folder is watched, so this pause matters to the warnings only. */
 const PENDING_MS = 10_000;
 const STANDALONE_MS = 60_000;
@@ -82,7 +85,11 @@ export class Membership {
     const member = await memberOf(settings, joined);
     await publishCluster(settings, outcome === 'joined' ? member?.endpoint : undefined);
     this.#showMember(member, outcome);
-    if (member === undefined || outcome === 'standalone') return STANDALONE_MS;
+    if (member === undefined || outcome === 'standalone') {
+      const isAlone = this.#context.board?.join === undefined;
+      await publishStanding(settings, isAlone ? 'alone' : 'joining');
+      return STANDALONE_MS;
+    }
     if (backup !== undefined && (await readTrial(settings)).isRefused)
       return this.#lookAtRefused(member, backup);
     if (outcome === 'pending') return this.#lookAtPending(member, backup);
@@ -146,6 +153,7 @@ export class Membership {
   async #lookAtUnknown(member: Member, backup: Backup | undefined): Promise<number> {
     const { settings, log } = this.#context;
     log.debug({ ev: 'ready.unknown' });
+    await publishStanding(settings, 'unknown');
     if (backup === undefined) return settings.nodeCheckSeconds * 1000;
     if ((await readTrial(settings)).hasServed) await this.#succeed();
     else if (await this.#rollBackIfFailed(member, backup)) return 0;
@@ -187,6 +195,7 @@ export class Membership {
   }
 
   async #lookAtPending(member: Member, backup: Backup | undefined): Promise<number> {
+    await publishStanding(this.#context.settings, 'joining');
     const limit = this.#context.settings.rollbackSeconds || PENDING_S;
     const waits = Math.min(PENDING_S, limit);
     const seconds = (await this.#trialSeconds()) ?? 0;
@@ -208,16 +217,27 @@ export class Membership {
     const { settings } = this.#context;
     const isTrial = backup !== undefined;
     const up = await bootSeconds();
+    const hurry = await this.#hurry();
     // A node that had joined when this agent started is not looked at for a while.
-    this.#nextLook ??= isTrial ? up : up + settings.nodeCheckSeconds;
-    if (!isTrial && up < this.#nextLook) return (this.#nextLook - up) * 1000;
+    this.#nextLook ??= isTrial || hurry > 0 ? up : up + settings.nodeCheckSeconds;
+    const due = this.#nextLook - hurry;
+    if (!isTrial && up < due) return (due - up) * 1000;
     this.#nextLook = up + settings.nodeCheckSeconds;
     const caller = await readNodeCaller(settings, member.kubeletConf);
     if (caller === undefined) return this.#lookAtUnknown(member, backup);
     const kube = await this.#kube(member, caller);
     const look = await viewNode(kube, member.name, await kubeletSince(settings));
+    await publishStanding(settings, look.view === 'ready' ? 'ready' : 'not-ready');
     await this.#act(member, kube, look, backup);
-    return isTrial && look.view !== 'ready' ? TRIAL_MS : settings.nodeCheckSeconds * 1000;
+    if (isTrial && look.view !== 'ready') return TRIAL_MS;
+    return (settings.nodeCheckSeconds - hurry) * 1000;
+  }
+
+  /** Returns by how many seconds looks come sooner: while a new version of the system is on trial, init needs them. */
+  async #hurry(): Promise<number> {
+    const { settings } = this.#context;
+    const isOnTrial = await isSystemOnTrial(settings);
+    return isOnTrial ? Math.max(settings.nodeCheckSeconds - SYSTEM_TRIAL_S, 0) : 0;
   }
 
   async #act(

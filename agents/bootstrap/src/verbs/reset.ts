@@ -9,6 +9,7 @@ import { BOOTSTRAP_KUBECONFIG, KUBECONFIG } from '../core/files/render.ts';
 import type { Settings } from '../core/settings/settings.ts';
 import { publishCluster } from '../edge/files/publish-cluster.ts';
 import { changedFiles, placeFiles } from '../edge/files/transaction.ts';
+import { forgetAttested } from '../edge/node/attested.ts';
 import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
 import { readJoinState } from '../edge/node/node.ts';
 import type { JoinContext } from './context.ts';
@@ -46,6 +47,7 @@ export async function reset({ settings, log, signal }: JoinContext): Promise<voi
   await setIdentityAside(settings);
   await placeFiles(settings.etc, removed);
   await forgetFormerIdentity(settings);
+  await forgetAttested(settings);
   for (const name of [
     'state.json',
     'fetched.json',

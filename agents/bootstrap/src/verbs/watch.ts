@@ -6,17 +6,44 @@ import { describe, KiosError } from '@kios/errors';
 import type { Said } from '../core/diagnosis/signs.ts';
 import { Board } from '../edge/diagnosis/board.ts';
 import { FaultLog } from '../edge/faults/fault-log.ts';
+import { publishStanding } from '../edge/node/standing.ts';
 import type { JoinContext } from './context.ts';
 import { diagnose } from './diagnose.ts';
 import { joinNode, type Joined, type Outcome, reportOutcome, withoutInput } from './join.ts';
 import { Membership } from './membership.ts';
 
-/** Looks at a member whose document is at fault. The document's fault is the one to report. */
-async function lookMeanwhile(context: JoinContext, membership: Membership): Promise<void> {
+/** The shortest pause between two looks at a member whose document is at fault, and that after a look that failed. */
+const LOOK_MS = { shortest: 1000, failed: 10_000 };
+
+/**
+ * Looks at a member whose document is at fault, and returns the milliseconds until the next look. The document's fault
+ * is the one to report.
+ */
+async function lookMeanwhile(context: JoinContext, membership: Membership): Promise<number> {
   try {
-    await membership.look(await withoutInput(context));
+    return Math.max(await membership.look(await withoutInput(context)), LOOK_MS.shortest);
   } catch (error) {
     if (!(error instanceof KiosError)) throw error;
+    return LOOK_MS.failed;
+  }
+}
+
+/**
+ * Waits until the document is due again or something changes. A member is looked at as often as one without a fault:
+ * init counts the looks while a version of the system is on trial.
+ */
+async function waitAtFault(
+  context: JoinContext,
+  membership: Membership,
+  changes: DirectoryWatch,
+  waitMs: number,
+): Promise<void> {
+  const due = performance.now() + waitMs;
+  for (;;) {
+    const lookMs = await lookMeanwhile(context, membership);
+    const leftMs = Math.max(due - performance.now(), 0);
+    const isChange = await changes.wait(Math.min(leftMs, lookMs), context.signal);
+    if (isChange || leftMs <= lookMs) return;
   }
 }
 
@@ -57,8 +84,9 @@ async function keepJoined(start: JoinContext, board: Board): Promise<void> {
     membership.lookSoon();
     changes.ring();
   };
+  // Until it is known: a node without a network waits here, and must not count as one that joins no cluster.
+  await publishStanding(settings, 'joining');
   for (;;) {
-    let waitMs: number;
     try {
       const joined = await joinNode(now);
       // Only the first run re-evaluates; otherwise the node would get a new identity every minute.
@@ -67,15 +95,14 @@ async function keepJoined(start: JoinContext, board: Board): Promise<void> {
       board.join = joined.isBackingOff ? takenBack(joined) : undefined;
       reportOutcome(log, joined, before);
       before = joined.outcome;
-      waitMs = await membership.look(joined);
+      await changes.wait(await membership.look(joined), signal);
     } catch (error) {
       if (signal.aborted || !(error instanceof KiosError)) throw error;
-      waitMs = faults.report(error);
+      const waitMs = faults.report(error);
       const { code, remedy = 'Read the log of the agent bootstrap.' } = error;
       board.join = { code, cause: describe(error), remedy };
-      await lookMeanwhile(context, membership);
+      await waitAtFault(context, membership, changes, waitMs);
     }
-    await changes.wait(waitMs, signal);
   }
 }
 

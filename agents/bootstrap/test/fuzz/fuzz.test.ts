@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
+import { Random } from '@kios/bytes/testing';
 import { KiosError } from '@kios/errors';
+import * as v from 'valibot';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { normaliseEndpoint, readClusterConfig } from '../../src/core/cluster/cluster-config.ts';
@@ -18,7 +20,6 @@ import {
 } from '../support/documents.ts';
 import { standsIn } from '../support/fuzz/addresses.ts';
 import { mutate } from '../support/fuzz/mutate.ts';
-import { Random } from '../support/fuzz/random.ts';
 
 const DOCUMENTS = Number(process.env['KIOS_FUZZ_DOCUMENTS'] ?? 200);
 const SEED = Number(process.env['KIOS_FUZZ_SEED'] ?? 2026);
@@ -34,23 +35,33 @@ const SECRETS = ['4f6d2b8a9c3e7d10', '0a9b8c7d6e5f4a3b', 'secret-word', 'a-token
 
 type Depth = 'refused' | 'partial' | 'complete';
 
-/** Returns the API server of a complete text; that of a kubeconfig is not among the values, which show no secret. */
-function endpointOf(text: string, { values }: Awaited<ReturnType<typeof checkUserData>>): string {
-  const given = values.find(({ path: field }) => field === 'cluster.endpoint')?.value;
-  if (typeof given === 'string') return normaliseEndpoint(given);
+type Checked = Awaited<ReturnType<typeof checkUserData>>;
+const WithEndpoint = v.object({ cluster: v.object({ endpoint: v.string() }) });
+
+/** Returns the API server of a complete text; that of a kubeconfig is not shown, which is a secret. */
+function endpointOf(text: string, { document: shown }: Checked): string {
+  const given = v.safeParse(WithEndpoint, shown);
+  if (given.success) return normaliseEndpoint(given.output.cluster.endpoint);
   const { document } = parseDocument('user-data', text.replace(/^\uFEFF/, ''));
   return readClusterConfig(document, inspectPair)?.endpoint ?? 'https://none.invalid';
 }
 
-/** Checks a file; undefined when it is refused. A fault must not show what authenticates. */
-async function check(file: string): Promise<Awaited<ReturnType<typeof checkUserData>> | undefined> {
+/** Refuses words that show what authenticates. */
+function demandHidden(words: string, cause?: unknown): void {
+  const secret = SECRETS.find((part) => words.includes(part));
+  if (secret !== undefined) throw new Error(`it shows ${secret} in ${words}`, { cause });
+}
+
+/** Checks a file; undefined when it is refused. Neither the fault nor a warning may show what authenticates. */
+async function check(file: string): Promise<Checked | undefined> {
   try {
-    return await checkUserData(file);
+    const checked = await checkUserData(file);
+    demandHidden(JSON.stringify(checked.warnings));
+    return checked;
   } catch (error) {
     if (!(error instanceof KiosError)) throw error;
-    const secret = SECRETS.find((part) => error.message.includes(part));
-    if (secret === undefined) return undefined;
-    throw new Error(`it shows ${secret}`, { cause: error });
+    demandHidden(error.message, error);
+    return undefined;
   }
 }
 

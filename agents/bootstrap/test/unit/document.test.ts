@@ -70,7 +70,10 @@ describe('a document', () => {
       'auth: {discoveryToken: abcdef.0123456789abcdef, kubeconfig: x}',
       'auth: must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
     ],
-    ['cluster: {caCertHashes: [sha256:12]}', 'cluster.caCertHashes.0: must be sha256:'],
+    [
+      'cluster: {caCertHashes: [sha256:12]}',
+      'cluster.caCertHashes.0: has 9 of 71 characters; it must be sha256:',
+    ],
     ['cluster: {caCertHashes: x}', 'cluster.caCertHashes: must be a list'],
     ['node: {taints: [{key: a, effect: Never}]}', 'node.taints.0.effect: must be NoSchedule'],
     ['node: {maxPods: 1.5}', 'node.maxPods: must be whole'],
@@ -112,6 +115,22 @@ describe('a document', () => {
     },
     30_000,
   );
+
+  it('merge keys are carried out, and what comes by them is checked', () => {
+    const config = (many: string): string =>
+      `${HEAD}kubelet: {config: {<<: {maxPods: ${many}}, podsPerCore: 3}}`;
+    expect(doc(config('4').slice(HEAD.length)).kubelet?.config).toEqual({
+      maxPods: 4,
+      podsPerCore: 3,
+    });
+    expect(messageOf(() => parseDocument('seed', config('many')))).toContain(
+      'maxPods: must be a number',
+    );
+    expect(messageOf(() => parseYaml('seed', '"<<": {a: 1}'))).toContain(
+      'the key << is not allowed',
+    );
+    expect(messageOf(() => parseYaml('seed', '<<: {__proto__: 1}'))).toContain('is not allowed');
+  });
 
   it('a bomb of aliases is refused', () => {
     const levels = Array.from(
@@ -164,6 +183,20 @@ describe('merging', () => {
       node: { labels: { a: '1', b: '2' }, taints: [] },
     });
   });
+
+  it.each([
+    ['maxPods: 29', 'maxPods: 58'],
+    ['taints: []', 'registerWithTaints: [{key: a, effect: NoExecute}]'],
+    ['providerID: auto', 'providerID: a'],
+  ])(
+    'a later %s of the node replaces the earlier %s of kubelet, not the other way',
+    (node, config) => {
+      const earlier = doc(`kubelet: {config: {podsPerCore: 3, ${config}}}`);
+      const later = doc(`node: {${node}}`);
+      expect(mergeDocuments([earlier, later])?.kubelet?.config).toEqual({ podsPerCore: 3 });
+      expect(mergeDocuments([later, earlier])?.kubelet).toEqual(earlier.kubelet);
+    },
+  );
 
   it('an empty list has no document', () => {
     expect(mergeDocuments([])).toBeUndefined();

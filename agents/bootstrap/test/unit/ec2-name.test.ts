@@ -71,6 +71,7 @@ describe('an instance whose VPC has a domain of its own', () => {
   const node = {
     state: undefined,
     identity: undefined,
+    attested: undefined,
     hostname: undefined,
     host: undefined,
     nodeIp: undefined,

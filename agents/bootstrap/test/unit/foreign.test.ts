@@ -46,6 +46,19 @@ const FOREIGN: readonly (readonly [name: string, text: string, what: string, ins
   ['Bottlerocket', '[settings.kubernetes]\ncluster-name = "prod"\n', 'Bottlerocket', 'NodeConfig'],
   ['Bottlerocket with other settings', '[settings.host-containers.admin]\nenabled = true\n\n[settings]\n', 'Bottlerocket', ''],
   ['kube-env', 'CLUSTER_NAME: prod\nKUBELET_ARGS: --v=2\nKUBERNETES_MASTER_NAME: 192.0.2.1\n', 'kube-env', 'user-data'],
+  ['k0s in cloud-config', '#cloud-config\nruncmd:\n- k0s install worker --token-file /etc/k0s.token\n', 'k0s', 'k0s takes only'],
+  ['MicroK8s in cloud-config', '#cloud-config\nruncmd:\n- microk8s join 192.0.2.1:25000/s3cret\n', 'MicroK8s', 'MicroK8s takes only'],
+  ['the environment of k3s', 'K3S_URL=https://192.0.2.1:6443\nK3S_TOKEN=s3cret\n', 'k3s', 'k3s takes only'],
+  ['a ClusterConfig of eksctl', 'apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\nmetadata: {name: shop}\n', 'a tool', 'Apply it there'],
+  ['an EC2NodeClass of Karpenter', 'apiVersion: karpenter.k8s.aws/v1\nkind: EC2NodeClass\n', 'a tool', 'Apply it there'],
+  ['a cluster of k0sctl', 'apiVersion: k0sctl.k0sproject.io/v1beta1\nkind: Cluster\n', 'a tool', 'Apply it there'],
+  ['a Container Linux Config', '# no variant\npasswd:\n  users: []\nstorage: {}\n', 'Butane', 'bootstrap document'],
+  ['a node of Harvester', 'scheme_version: 1\nserver_url: https://192.0.2.1\ntoken: s3cret\ninstall: {mode: join}\n', 'Harvester', 'bootstrap document'],
+  ['cloud-config with a blank in its first line', '# cloud-config\nusers: []\n', 'without its first line', '#cloud-config'],
+  ['cloud-config behind a comment', '# mine\n#cloud-config\nruncmd: [ls]\n', 'without its first line', '#cloud-config'],
+  ['Kickstart', '#version=RHEL9\nlang en_US\n', 'an answer file', ''],
+  ['Preseed', 'd-i debian-installer/locale string en_US\n', 'an answer file', ''],
+  ['Unattend', '<?xml version="1.0"?>\n<unattend xmlns="urn:x"></unattend>', 'Windows', ''],
   ['cloud-config of GKE', '#cloud-config\nwrite_files:\n- {path: /etc/systemd/system/kube-node-installation.service}\n', 'GKE', ''],
 ]; // prettier-ignore
 
@@ -98,7 +111,6 @@ describe('what is in none of the forms', () => {
     ['a list', '- a\n', 'found a list;'],
     ['text', `token ${TOKEN}\n`, 'found text;'],
     ['a number', '5\n', 'found a number;'],
-    ['nothing', '--- null\n', 'found nothing;'],
     ['another kind', 'apiVersion: apps/v1\nkind: Deployment\n', 'found apps/v1 Deployment;'],
     ['a map of others', 'foo: 1\nbar: 2\nbaz: 3\nqux: 4\n', 'found a map with foo, bar, baz;'],
     ['a map of secrets', `"${'x y'.repeat(9)}": 1\n`, 'found a map;'],
@@ -119,7 +131,7 @@ describe('what is in none of the forms', () => {
 });
 
 describe('an empty file', () => {
-  it.each(['', ' \n\n', '# nothing\n# yet: here\n', '# for example:\n# kubeadm join a:6443 --token x\n', '---\n', '\n---\n# a\n...\n'])('%j is absent', (text) => {
+  it.each(['', ' \n\n', '# nothing\n# yet: here\n', '# for example:\n# kubeadm join a:6443 --token x\n', '---\n', '\n---\n# a\n...\n', 'null\n', '--- null\n', '{}', '{ }\n'])('%j is absent', (text) => {
     const reader = { gunzip: (bytes: Uint8Array) => bytes, names: {} };
     expect(parseBytes('u', new TextEncoder().encode(text), reader)).toEqual({ tag: 'empty' });
   }); // prettier-ignore

@@ -73,7 +73,9 @@ describe('a kubeadm join command is read', () => {
     ['behind # alone', `# ${LINE}`],
     ['with sudo -E', `sudo -E ${LINE}`],
     ['with sudo and a user', `$ sudo -u root ${LINE}`],
-    ['with a variable of a proxy', `sudo HTTPS_PROXY=http://p:3128 ${LINE}`],
+    ['with a variable', `sudo LC_ALL=C ${LINE}`],
+    ['in colours', `\u001B[32m${LINE}\u001B[0m`],
+    ['behind a sign that nobody sees', `\u200B ${LINE}`],
     ['with a path', `sudo /usr/local/bin/${LINE}`],
     ['below the command that prints it', `$ kubeadm token create --print-join-command\n${LINE}\n`],
     [
@@ -128,6 +130,15 @@ describe('a kubeadm join command is read', () => {
     });
   });
 
+  it('with a warning for the proxy that somebody gave kubeadm', () => {
+    expect(read(`sudo https_proxy=http://node:secret@p:3128 LC_ALL=C ${LINE}`).warnings).toEqual([
+      {
+        path: 'https_proxy',
+        why: 'it is not for the node; a NodeBootstrap document has proxy for that',
+      },
+    ]);
+  });
+
   it('with one warning for each flag that a node does not carry out, and one for the lines around', () => {
     const text = `swapoff -a\n${LINE} --patches /p --skip-phases=a --skip-phases b --dry-run\nreboot\n`;
     expect(read(text).warnings).toEqual([
@@ -162,14 +173,22 @@ describe('a kubeadm join command is refused', () => {
     ],
     ['two endpoints', `${LINE} 192.0.2.11:6443`, '192.0.2.11:6443: is one word too many'],
     ['the value of a switch', `${LINE} --control-plane=false true`, 'true: is one word too many'],
-    ['a phase', LINE.replace('join', 'join phase preflight'), 'preflight: is one word too many'],
+    [
+      'a phase',
+      LINE.replace('join', 'join phase preflight'),
+      'phase: a single phase joins no node',
+    ],
     ['a pipe', `${LINE} | tee join.log`, '| tee: it is for a shell'],
     ['a redirection', `${LINE} > join.log`, '> join.log: it is for a shell'],
     ['a redirection of errors', `${LINE} 2>&1`, '2>&1: it is for a shell'],
     ['a second command', `${LINE} && reboot`, '&& reboot: it is for a shell'],
     ['a semicolon', `${LINE}; reboot`, '; reboot: it is for a shell'],
     ['the background', `${LINE} &`, '&: it is for a shell'],
-    ['a command in it', LINE.replace(TOKEN, '$(cat token)'), 'it is for a shell'],
+    [
+      'a command in it',
+      LINE.replace(TOKEN, '$(cat token)'),
+      '$(…): it is a command of a shell, and a node has none',
+    ],
     ['a variable', LINE.replace(TOKEN, '$TOKEN'), '$TOKEN: it is a variable of a shell'],
     ['a variable in quotes', LINE.replace(TOKEN, '"${TOKEN}"'), '${TOKEN}: it is a variable'],
     ['a placeholder', LINE.replace(TOKEN, '<token>'), '<token>: put the value in its place'],
@@ -224,7 +243,7 @@ describe('a kubeadm join command is refused', () => {
       LINE.replace(':6443', ':66443'),
       'has a port that is not between 1 and 65535',
     ],
-    ['a port of letters', LINE.replace(':6443', ':port'), '192.0.2.10:port: has a port'],
+    ['a port of letters', LINE.replace(':6443', ':port'), '192.0.2.10:…: has a port'],
     [
       'IPv6 without brackets',
       LINE.replace('192.0.2.10', '2001:db8::1'),

@@ -104,6 +104,20 @@ patches: null
     expect(read(text).document.node?.maxPods).toBe(40);
   });
 
+  it("prefers kubelet's own argument to the field that becomes it, as kubeadm does", () => {
+    const text = join(`nodeRegistration:
+  name: by-field
+  taints: []
+  kubeletExtraArgs:
+  - {name: hostname-override, value: by-argument}
+  - {name: register-with-taints, value: "a:NoSchedule"}
+`);
+    expect(read(text).document.node).toEqual({
+      name: 'by-argument',
+      taints: [{ key: 'a', effect: 'NoSchedule' }],
+    });
+  });
+
   it('takes https:// before the endpoint', () => {
     const text = join().replace('192.0.2.10:6443', 'https://192.0.2.10:6443');
     expect(read(text).document).toMatchObject(WANTED);

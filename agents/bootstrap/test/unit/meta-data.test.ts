@@ -19,6 +19,8 @@ describe("NoCloud's meta-data", () => {
     ['with null', 'instance-id: null\nlocal-hostname: ~\n', undefined, undefined],
     ['without values', 'instance-id:\nlocal-hostname: ""\n', undefined, undefined],
     ['in JSON, as KubeVirt has it', '{"instance-id":"vm.ns","local-hostname":"vm"}', 'vm.ns', 'vm'],
+    ['with an alias', 'instance-id: &a vm\nlocal-hostname: *a\n', 'vm', 'vm'],
+    ['with blanks and line ends', 'instance-id: |\n  vm\nlocal-hostname: " a "\n', 'vm', 'a'],
     ['with its windows line ends', 'instance-id: 7\r\nlocal-hostname: a\r\n', '7', 'a'],
   ])('%s', (_what, text, instanceId, hostname) => {
     expect(parseMetaData('m', text)).toEqual({ instanceId, hostname });

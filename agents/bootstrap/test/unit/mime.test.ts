@@ -113,6 +113,36 @@ describe('a MIME document', () => {
     expect(messageOf(head, body, DOCUMENT, END)).toContain(why);
   }); // prettier-ignore
 
+  it.each([
+    ['the headers of cloud-init', `Number-Attachments: 1\n${HEAD}`],
+    [
+      'a header of another program',
+      `X-Made-By: terraform,\n  1.9\n${HEAD.replaceAll('\n', '\r\n')}`,
+    ],
+    ['the line of a mailbox', `From nobody Thu Nov 26 10:00:00 2026\n${HEAD}`],
+  ])('behind %s is one', (_what, head) => {
+    expect(read(head, YAML, DOCUMENT, END).document.node?.name).toBe('n1');
+  });
+
+  it('is no document whose text has the word', () => {
+    const text = `${DOCUMENT}files: [{path: /etc/kios/x, content: "MIME-Version: 1.0"}]\n`;
+    expect(read(text).kind).toBe('NodeBootstrap');
+  });
+
+  it.each(['', '\n', '# nothing yet\n', '---\n', 'null\n'])('may have a part with %j', (body) => {
+    const { document, warnings } = read(HEAD, YAML, body, YAML, DOCUMENT, END);
+    expect(document.node?.name).toBe('n1');
+    expect(warnings).toEqual([{ path: 'u, part 1', why: 'it is empty' }]);
+  });
+
+  it('of Cluster API on AWS is told that its script fetches the rest', () => {
+    const script = '#!/bin/bash\naws secretsmanager get-secret-value\n';
+    expect(contentOf(HEAD, part('text/cloud-boothook'), script, END)).toMatchObject({
+      tag: 'foreign',
+      foreign: { what: expect.stringContaining('Secrets Manager') as unknown },
+    });
+  });
+
   it('without its last line is read to its end', () => {
     expect(read(HEAD, YAML, DOCUMENT).document.node?.name).toBe('n1');
   });

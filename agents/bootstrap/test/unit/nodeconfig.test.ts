@@ -83,6 +83,24 @@ describe('several NodeConfigs', () => {
     expect(document.node?.labels).toEqual({ 'a10.0.0.1': '1', 'a10.0.0.2': '1' });
   });
 
+  it('keep what a later one leaves empty of the cluster, as nodeadm does', () => {
+    const later = nodeConfig('', 'cluster: {name: "", apiServerEndpoint: "", cidr: 10.1.0.0/16}');
+    const { document } = read(mime(nodeConfig(''), later));
+    expect(document.cluster?.name).toBe('shop');
+    expect(document.kubelet?.config?.['clusterDNS']).toEqual(['10.1.0.10']);
+  });
+
+  it.each([
+    ['its own config', [['config: {maxPods: 58}'], ['flags: [--max-pods=29]']]],
+    ['the config of a later one', [['flags: [--max-pods=29]'], ['config: {maxPods: 58}']]],
+  ])('have flags that win over %s', (_whose, parts) => {
+    const { document } = read(
+      mime(...parts.map(([kubelet]) => nodeConfig(`kubelet: {${kubelet}}`))),
+    );
+    expect(document.node?.maxPods).toBe(29);
+    expect(document.kubelet?.config).toEqual({});
+  });
+
   it('leave the place of the others: a later document of our own overrides them', () => {
     const own = 'apiVersion: kios.dev/v1\nkind: NodeBootstrap\nnode: {labels: {team: own}}';
     const { document, kind } = read(

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ApiServer } from '../../src/edge/cluster/api-server.ts';
-import { absenceOf, checkUserData } from '../../src/verbs/check-userdata.ts';
+import { checkUserData, reportUserData } from '../../src/verbs/check-userdata.ts';
 import { joinNode } from '../../src/verbs/join.ts';
 import { planReset, reset } from '../../src/verbs/reset.ts';
 import { clusterApi } from '../support/carriers.ts';
@@ -76,6 +76,11 @@ const check = async (content: string): ReturnType<typeof checkUserData> => {
   return checkUserData(path.join(node.root, 'user-data'));
 };
 
+const reported = async (content: string): ReturnType<typeof reportUserData> => {
+  node.write('user-data', content);
+  return reportUserData(path.join(node.root, 'user-data'));
+};
+
 describe('check-userdata', () => {
   it('reports what a node reads, without secrets', async () => {
     const result = await check(Buffer.from(DOCUMENT).toString('base64'));
@@ -85,7 +90,7 @@ describe('check-userdata', () => {
       kind: 'NodeBootstrap',
       complete: true,
     });
-    expect(result.values.map(({ path: field }) => field)).toContain('cluster.endpoint');
+    expect(result.document).toHaveProperty('cluster.endpoint', 'https://127.0.0.1:6443');
     expect(JSON.stringify(result)).not.toContain(TOKEN);
   });
 
@@ -137,12 +142,14 @@ describe('check-userdata', () => {
     ['of comments', '# to be written\n---\n', 'empty', /: it is empty$/],
     ['empty in base64 of gzip', gzipSync('').toString('base64'), 'empty', /: it is empty$/],
   ])('of data that is %s says no, with one code and a remedy', async (_name, content, verdict, message) => {
-    const result = await check(content);
-    expect(result).toMatchObject({ verdict, complete: false, values: [] });
-    const absence = absenceOf('user-data', result);
-    expect(absence).toMatchObject({ code: 'KIOS_BOOTSTRAP_ABSENT', exitCode: 66 });
-    expect(absence?.message).toMatch(message);
-    expect(absence?.remedy).toMatch(/^Give [^\n]*[.]$/);
+    const { report, exitCode } = await reported(content);
+    expect(exitCode).toBe(1);
+    expect(report).toMatchObject({ verdict, complete: false });
+    expect(report.fault).toEqual({
+      code: 'KIOS_BOOTSTRAP_ABSENT',
+      message: expect.stringMatching(message) as unknown,
+      remedy: expect.stringMatching(/^Give [^\n]*[.]$/) as unknown,
+    });
   }); // prettier-ignore
 
   it('says where the host name of a text for cloud-init counts', async () => {
@@ -166,8 +173,34 @@ describe('check-userdata', () => {
         node: { labels: { team: 'red' } },
       },
     });
-    expect(absenceOf('user-data', result)).toBeUndefined();
+    expect(await reported(clusterApi())).toMatchObject({
+      report: { verdict: 'joins' },
+      exitCode: 0,
+    });
     expect((await check('apiVersion: kios.dev/v1\nkind: NodeBootstrap\n')).verdict).toBe('part');
+  });
+
+  it.each([
+    ['a: [', 65, 'KIOS_BOOTSTRAP_DOCUMENT', 'line 1, column 5'],
+    [DOCUMENT.replace('endpoint', 'endpiont'), 78, 'KIOS_BOOTSTRAP_FIELD', 'endpiont'],
+  ])('prints a refusal in the same form: %s', async (content, code, name, words) => {
+    const { report, exitCode } = await reported(content);
+    expect(exitCode).toBe(code);
+    expect(report).toEqual({
+      verdict: 'refused',
+      fault: {
+        code: name,
+        message: expect.stringContaining(words) as unknown,
+        remedy: 'Correct that file.',
+      },
+    });
+  });
+
+  it('has no verdict of a file that it cannot read', async () => {
+    await expect(reportUserData(path.join(node.root, 'none'))).rejects.toMatchObject({
+      exitCode: 66,
+      remedy: 'Name a file that can be read.',
+    });
   });
 
   it('hides the passwords and files of what it prints', async () => {

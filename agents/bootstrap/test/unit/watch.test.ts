@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ApiAnswer } from '../../src/edge/cluster/api-server.ts';
 import { publicKeyPin } from '../../src/edge/node/certificates.ts';
@@ -28,6 +28,9 @@ afterEach(async () => {
 const kubeletJoins = (): void => node.kubeletJoins(CLIENT);
 
 const document = (ca: string): string => clusterDocument('https://127.0.0.1:6443', { ca });
+
+const standing = (): string | undefined =>
+  /"state":"([a-z-]+)"/.exec(node.read('run/kios/platform/node.json') ?? '')?.[1];
 
 async function joinedNode(): Promise<void> {
   node.seed(document(CA_A));
@@ -291,5 +294,66 @@ describe('a member', () => {
     expect(
       reads.filter(({ client, token }) => client !== undefined || token !== undefined),
     ).toEqual([]);
+  });
+});
+
+describe('what init is told of the cluster', () => {
+  it('is that the node is Ready, and later that it is not', async () => {
+    await joinedNode();
+    await agent.until(() => expect(standing()).toBe('ready'));
+    agent.cluster.answers[NODE] = conditions('False');
+    await agent.until(() => expect(standing()).toBe('not-ready'));
+    agent.cluster.answers[NODE] = conditions('True');
+    await agent.until(() => expect(standing()).toBe('ready'));
+    agent.cluster.answers[NODE] = { status: 500, body: '' };
+    await agent.until(() => expect(standing()).toBe('not-ready'));
+  });
+
+  it('is that it waits for its certificate', async () => {
+    node.seed(document(CA_A));
+    node.lease();
+    await agent.start();
+    await agent.until(() => expect(standing()).toBe('joining'));
+  });
+
+  it('is not that it joins none, while it waits for its network', async () => {
+    node.seed(document(CA_A));
+    await agent.start();
+    await agent.until(() => expect(standing()).toBe('joining'));
+  });
+
+  it('is that no document names a cluster', async () => {
+    node.lease();
+    await agent.start();
+    await agent.until(() => expect(standing()).toBe('alone'));
+  });
+
+  it('comes as often while the document is at fault', async () => {
+    await joinedNode();
+    node.seed('kind: [');
+    await agent.sees('bad.document');
+    const looks = (): number => agent.cluster.asked.filter(({ path }) => path === NODE).length;
+    const before = looks();
+    // The document itself is read again after 30 s.
+    await vi.waitFor(() => expect(looks()).toBeGreaterThan(before + 2), { timeout: 20_000 });
+    expect(standing()).toBe('ready');
+  });
+
+  it('comes sooner while a version of the system is on trial', async () => {
+    await joinedNode();
+    await agent.stop();
+    agent.cluster.asked.length = 0;
+    const trial = {
+      v: 1,
+      managed: true,
+      running: 2,
+      version: '0.2.0',
+      state: 'trial',
+      triesLeft: 2,
+    };
+    const state = { ...trial, good: [1], failed: null, dirty: false, reason: '' };
+    node.write('run/kios/slots.json', JSON.stringify(state));
+    await agent.start({ nodeCheckSeconds: 60 });
+    await agent.until(() => expect(agent.cluster.asked.length).toBeGreaterThan(0));
   });
 });

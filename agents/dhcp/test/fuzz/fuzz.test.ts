@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { Random } from '@kios/bytes/testing';
 import { describe, expect, it } from 'vitest';
 
 import { decodeFrame } from '../../src/core/wire/frame.ts';
 import { decodeMessage } from '../../src/core/wire/message.ts';
 import { type Depth, digestMessage } from '../support/fuzz/digest-message.ts';
 import { mutate } from '../support/fuzz/mutate.ts';
-import { Random } from '../support/random.ts';
 
 const VECTORS = path.join(import.meta.dirname, '../vectors');
 const PACKETS = Number(process.env['KIOS_FUZZ_PACKETS'] ?? 1_000_000);

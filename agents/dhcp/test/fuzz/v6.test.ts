@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { DecodeError } from '@kios/bytes';
+import { Random } from '@kios/bytes/testing';
 import { describe, expect, it } from 'vitest';
 
 import { decodeAdvertisement, type RouterAdvertisement } from '../../src/core/ra/advertisement.ts';
@@ -18,7 +19,6 @@ import { decodeMessage6 } from '../../src/core/v6/wire/message.ts';
 import { OPTIONS6 } from '../../src/core/v6/wire/options.ts';
 import { check, checkConfig, checkStep } from '../support/fuzz/invariants6.ts';
 import { mutate6 } from '../support/fuzz/mutate6.ts';
-import { Random } from '../support/random.ts';
 import { at6, POLICY6 } from '../support/v6.ts';
 
 const VECTORS = path.join(import.meta.dirname, '../vectors');

@@ -2,9 +2,12 @@ import { createLogger } from '@kios/agent';
 import { openRtnetlink, type Rtnetlink } from '@kios/netlink';
 import { type LinkState, openVirtualLinks, type VirtualLinks } from '@kios/netlink/virtual-links';
 import { type NetworkConfig, readNetworkConfig } from '@kios/network-config';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { type AppliedLinks, applyLinks } from '../../src/edge/network/apply-links.ts';
+
+// An emulated kernel takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Bridges that stand in for cards, of which the guest has none. A bond takes them in. */
 const CARDS = ['card0', 'card1'] as const;

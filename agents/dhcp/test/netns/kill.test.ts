@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
+import { Random } from '@kios/bytes/testing';
 import { Lease } from '@kios/node-state';
 import { requireRoot, startTcpFlow } from '@kios/testkit';
 import { dnsmasq } from '@kios/testkit/dhcp';
@@ -10,7 +11,6 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { addressesOf, buildAgent, eventually, routesOf } from '../support/netns/agent.ts';
 import { ADDRESS, Scene } from '../support/netns/scene.ts';
-import { Random } from '../support/random.ts';
 
 const SEED = Number(process.env['KIOS_KILL_SEED'] ?? randomInt(2 ** 31));
 const KILLS = Number(process.env['KIOS_KILLS'] ?? 200);

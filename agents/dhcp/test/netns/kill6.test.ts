@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 
+import { Random } from '@kios/bytes/testing';
 import { Lease6 } from '@kios/node-state';
 import { requireRoot } from '@kios/testkit';
 import { kea6 } from '@kios/testkit/dhcp';
@@ -10,7 +11,6 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildAgent, eventually } from '../support/netns/agent.ts';
 import { leasedOf, readText } from '../support/netns/network6.ts';
 import { Scene6 } from '../support/netns/scene6.ts';
-import { Random } from '../support/random.ts';
 
 const SEED = Number(process.env['KIOS_KILL_SEED'] ?? randomInt(2 ** 31));
 const KILLS = Number(process.env['KIOS_KILLS6'] ?? 20);

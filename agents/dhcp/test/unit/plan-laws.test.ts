@@ -1,3 +1,4 @@
+import { Random } from '@kios/bytes/testing';
 import { type Address, FOREVER, type Route, SCOPE } from '@kios/netlink';
 import { describe, expect, it } from 'vitest';
 
@@ -15,7 +16,6 @@ import { networkOf } from '../../src/core/lease/network.ts';
 import { entry, OPTIONS, TYPE } from '../../src/core/wire/options.ts';
 import { LINK, message, POLICY } from '../support/fixtures.ts';
 import { applyToModel } from '../support/kernel-model.ts';
-import { Random } from '../support/random.ts';
 
 const RUNS = 5_000;
 const KERNEL = 2;

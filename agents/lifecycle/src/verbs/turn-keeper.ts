@@ -29,7 +29,7 @@ export interface ClusterPort {
   annotations(): Promise<Annotations>;
   node(): Promise<NodeView>;
   lease(): Promise<LeaseView>;
-  holding(names: readonly string[]): Promise<readonly Peer[]>;
+  nodes(names: readonly string[]): Promise<readonly Peer[]>;
   peers(): Promise<readonly Peer[]>;
   pods(): Promise<readonly PodView[]>;
   write(patch: NodePatch): Promise<boolean>;
@@ -62,6 +62,7 @@ export class TurnKeeper {
   readonly #evictions = new Evictions();
   #asked: { readonly outcome: Seen['asked']; readonly at: number } = { outcome: 'never', at: 0 };
   #isFree = false;
+  #heldBy: readonly string[] = [];
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
@@ -71,6 +72,7 @@ export class TurnKeeper {
   async next(): Promise<Done['tag']> {
     if (this.#isFree && !isAsked(await this.#ports.cluster.annotations())) return 'rest';
     const next = await this.decide();
+    this.#heldBy = next.tag === 'wait' ? next.heldBy : [];
     await this.#perform(next);
     return next.tag;
   }
@@ -84,6 +86,7 @@ export class TurnKeeper {
       defaults,
       node: await cluster.node(),
       lease: undefined,
+      heldBy: this.#heldBy,
       holding: undefined,
       peers: undefined,
       pods: undefined,
@@ -103,13 +106,15 @@ export class TurnKeeper {
     }
   }
 
-  async #look(at: Look, { lease }: Seen): Promise<Partial<Seen>> {
+  async #look(at: Look, { lease, heldBy }: Seen): Promise<Partial<Seen>> {
     const { cluster } = this.#ports;
     switch (at) {
       case 'lease':
         return { lease: await cluster.lease() };
       case 'holding':
-        return { holding: await cluster.holding(lease?.holders ?? []) };
+        return {
+          holding: await cluster.nodes([...new Set([...(lease?.holders ?? []), ...heldBy])]),
+        };
       case 'peers':
         return { peers: await cluster.peers() };
       case 'pods':

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import {
@@ -11,11 +10,10 @@ import {
   REQUESTS,
   TURN,
 } from '@kios/node-turn';
-import { CONTROL_PLANE, ControlPlane, missing } from '@kios/testkit/control-plane';
+import { applyExample, CONTROL_PLANE, ControlPlane, missing } from '@kios/testkit/control-plane';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { must, TestMachine } from '../support/machine.ts';
-import { applyManifest } from '../support/manifest.ts';
+import { TestMachine } from '../support/machine.ts';
 
 const why = missing(CONTROL_PLANE);
 if (why !== undefined) process.stderr.write(`skipped: ${why}\n`);
@@ -41,19 +39,19 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
   let plane: ControlPlane;
 
   const holders = async (): Promise<readonly string[]> => {
-    const object: unknown = JSON.parse(await must(plane, 'GET', LEASE_PATH));
+    const object: unknown = JSON.parse(await plane.must('GET', LEASE_PATH));
     return leaseView(object).holders;
   };
 
-  const podsOf = async (): Promise<string> => must(plane, 'GET', '/api/v1/namespaces/default/pods');
+  const podsOf = async (): Promise<string> => plane.must('GET', '/api/v1/namespaces/default/pods');
 
   beforeAll(async () => {
     plane = await ControlPlane.start();
-    await applyManifest(plane);
+    await applyExample(plane, 'lifecycle');
     // Without its controller nobody makes the account of pods.
     const account = { metadata: { name: 'default' } };
     await vi.waitFor(
-      () => must(plane, 'POST', '/api/v1/namespaces/default/serviceaccounts', account),
+      () => plane.must('POST', '/api/v1/namespaces/default/serviceaccounts', account),
       WAIT,
     );
   }, 120_000);
@@ -65,7 +63,7 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     await machine.run('web', { app: 'web' });
     await machine.run('other');
     const spec = { minAvailable: 1, selector: { matchLabels: { app: 'web' } } };
-    await must(plane, 'POST', BUDGETS, { metadata: { name: 'web' }, spec });
+    await plane.must('POST', BUDGETS, { metadata: { name: 'web' }, spec });
     await machine.annotate({ [REQUESTS.reboot]: 'first' });
     await vi.waitFor(async () => {
       const turn = await turnOf(machine);
@@ -85,7 +83,7 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
       desiredHealthy: 1,
       expectedPods: 2,
     };
-    await must(plane, 'PATCH', `${BUDGETS}/web/status`, { status });
+    await plane.must('PATCH', `${BUDGETS}/web/status`, { status });
     expect(await over(machine, 'first')).toMatchObject({ phase: 'done', bootId: 'alone-boot-2' });
     const { isCordoned, annotations } = await machine.node();
     expect(isCordoned).toBe(false);
@@ -93,15 +91,15 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
     expect(machine.commands).toEqual(['reboot']);
     await vi.waitFor(async () => expect(await holders()).toEqual([]), WAIT);
     expect(await podsOf()).not.toContain('"name":"web"');
-    await must(plane, 'DELETE', `${BUDGETS}/web`);
-    await must(plane, 'DELETE', '/api/v1/nodes/alone');
+    await plane.must('DELETE', `${BUDGETS}/web`);
+    await plane.must('DELETE', '/api/v1/nodes/alone');
   });
 
   it('gives up at the deadline of the pods, keeps a cordon of others, and takes an order back', async () => {
     await using machine = await TestMachine.start(plane, 'held');
     await machine.run('kept', { app: 'kept' });
     const spec = { maxUnavailable: 0, selector: { matchLabels: { app: 'kept' } } };
-    await must(plane, 'POST', BUDGETS, { metadata: { name: 'kept' }, spec });
+    await plane.must('POST', BUDGETS, { metadata: { name: 'kept' }, spec });
     const text = formatRequest({ drainSeconds: 3 });
     await machine.annotate({ [REQUESTS.poweroff]: text });
     expect(await over(machine, text)).toMatchObject({
@@ -109,15 +107,15 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
       message: expect.stringContaining('pods did not go in 3 s: default/kept') as unknown,
     });
     expect((await machine.node()).isCordoned).toBe(false);
-    await must(plane, 'PATCH', '/api/v1/nodes/held', { spec: { unschedulable: true } });
+    await plane.must('PATCH', '/api/v1/nodes/held', { spec: { unschedulable: true } });
     await machine.annotate({ [REQUESTS.reboot]: 'again' });
     await vi.waitFor(async () => expect((await turnOf(machine))?.phase).toBe('draining'), WAIT);
     await machine.annotate({ [REQUESTS.reboot]: null });
     expect(await over(machine, 'again')).toMatchObject({ message: 'the request was withdrawn' });
     expect((await machine.node()).isCordoned).toBe(true);
     expect(machine.commands).toEqual([]);
-    await must(plane, 'DELETE', `${BUDGETS}/kept`);
-    await must(plane, 'DELETE', '/api/v1/nodes/held');
+    await plane.must('DELETE', `${BUDGETS}/kept`);
+    await plane.must('DELETE', '/api/v1/nodes/held');
   });
 
   it(
@@ -166,27 +164,11 @@ describe.skipIf(why !== undefined)('with a real API server', () => {
 
   it('may change its own Node, and of that only the cordon and its annotations', async () => {
     await using machine = await TestMachine.start(plane, 'mine');
-    await must(plane, 'POST', '/api/v1/nodes', { metadata: { name: 'other' } });
+    await plane.must('POST', '/api/v1/nodes', { metadata: { name: 'other' } });
     await machine.annotate({ 'foreign.dev/x': 'y' });
     const token = readFileSync(machine.at('account/token'), 'utf8');
-    const patch = async (name: string, body: unknown): Promise<number> => {
-      const { promise, resolve, reject } = Promise.withResolvers<number>();
-      const call = request(`${plane.endpoint}/api/v1/nodes/${name}`, {
-        method: 'PATCH',
-        ca: plane.ca,
-        agent: false,
-        headers: {
-          authorization: `Bearer ${token}`,
-          'content-type': 'application/merge-patch+json',
-        },
-      });
-      call.on('error', reject).on('response', (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      });
-      call.end(JSON.stringify(body));
-      return promise;
-    };
+    const patch = async (name: string, body: unknown): Promise<number> =>
+      (await plane.ask('PATCH', `/api/v1/nodes/${name}`, body, token)).status;
     const cordon = { spec: { unschedulable: true } };
     // The API server takes a moment to know a policy.
     await vi.waitFor(async () => expect(await patch('other', cordon)).toBe(403), WAIT);

@@ -31,18 +31,6 @@ const Pods = v.object({
   ),
 });
 
-/** Fails unless the API server takes the call. */
-export async function must(
-  plane: ControlPlane,
-  method: string,
-  where: string,
-  body?: unknown,
-): Promise<string> {
-  const answer = await plane.ask(method, where, body);
-  if (answer.status < 300) return answer.body;
-  throw new Error(`${method} ${where}: ${answer.status} ${answer.body}`);
-}
-
 /**
  * A machine in the cluster: its Node, the real agent as a process, a stand-in for init that takes the command, and one
  * for kubelet that lets pods go and reports the boot. Neither runs a pod.
@@ -77,7 +65,7 @@ export class TestMachine implements AsyncDisposable {
   ): Promise<TestMachine> {
     const folder = await mkdtemp(path.join(tmpdir(), 'kios-machine-'));
     const machine = new TestMachine(plane, name, folder, flags);
-    await must(plane, 'POST', '/api/v1/nodes', { metadata: { name } });
+    await plane.must('POST', '/api/v1/nodes', { metadata: { name } });
     await machine.#report();
     await machine.#makeAccount();
     await machine.#listen();
@@ -102,7 +90,7 @@ export class TestMachine implements AsyncDisposable {
   /** Writes the token of a pod on this node, as kubelet does. */
   async #makeAccount(): Promise<void> {
     const pod = `lifecycle-${this.name}`;
-    await must(this.#plane, 'POST', '/api/v1/namespaces/kube-system/pods', {
+    await this.#plane.must('POST', '/api/v1/namespaces/kube-system/pods', {
       metadata: {
         name: pod,
         labels: { app: 'kios-lifecycle' },
@@ -118,7 +106,7 @@ export class TestMachine implements AsyncDisposable {
     });
     const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: pod };
     const request = { spec: { boundObjectRef, expirationSeconds: 3600 } };
-    const body = await must(this.#plane, 'POST', ACCOUNT, request);
+    const body = await this.#plane.must('POST', ACCOUNT, request);
     mkdirSync(this.at('account'));
     writeFileSync(
       this.at('account/token'),
@@ -203,7 +191,7 @@ export class TestMachine implements AsyncDisposable {
   /** Reports what kubelet would. */
   async #report(): Promise<void> {
     const conditions = [{ type: 'Ready', status: 'True', reason: 'Test', message: 'by hand' }];
-    await must(this.#plane, 'PATCH', `/api/v1/nodes/${this.name}/status`, {
+    await this.#plane.must('PATCH', `/api/v1/nodes/${this.name}/status`, {
       status: { conditions, nodeInfo: { bootID: this.#bootId } },
     });
   }
@@ -214,7 +202,7 @@ export class TestMachine implements AsyncDisposable {
     this.#isLooking = true;
     try {
       const where = `/api/v1/pods?fieldSelector=spec.nodeName%3D${this.name}`;
-      const body = await must(this.#plane, 'GET', where);
+      const body = await this.#plane.must('GET', where);
       for (const { metadata } of v.parse(v.pipe(v.string(), v.parseJson(), Pods), body).items) {
         const { namespace, name, deletionTimestamp } = metadata;
         if (deletionTimestamp !== undefined)
@@ -230,20 +218,18 @@ export class TestMachine implements AsyncDisposable {
   }
 
   async node(): Promise<NodeView> {
-    const object: unknown = JSON.parse(
-      await must(this.#plane, 'GET', `/api/v1/nodes/${this.name}`),
-    );
+    const object: unknown = JSON.parse(await this.#plane.must('GET', `/api/v1/nodes/${this.name}`));
     return nodeView(object);
   }
 
   async annotate(annotations: Readonly<Record<string, string | null>>): Promise<void> {
-    await must(this.#plane, 'PATCH', `/api/v1/nodes/${this.name}`, { metadata: { annotations } });
+    await this.#plane.must('PATCH', `/api/v1/nodes/${this.name}`, { metadata: { annotations } });
   }
 
   /** Makes a running pod of a ReplicaSet on this node. */
   async run(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
     const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'r', uid: 'r' };
-    await must(this.#plane, 'POST', '/api/v1/namespaces/default/pods', {
+    await this.#plane.must('POST', '/api/v1/namespaces/default/pods', {
       metadata: { name, labels, ownerReferences: [{ ...owner, controller: true }] },
       spec: {
         nodeName: this.name,
@@ -251,7 +237,7 @@ export class TestMachine implements AsyncDisposable {
         containers: [{ name: 'c', image: IMAGE }],
       },
     });
-    await must(this.#plane, 'PATCH', `/api/v1/namespaces/default/pods/${name}/status`, {
+    await this.#plane.must('PATCH', `/api/v1/namespaces/default/pods/${name}/status`, {
       status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
     });
   }

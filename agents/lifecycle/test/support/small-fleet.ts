@@ -80,7 +80,7 @@ export class SmallFleet implements ClusterPort {
     return this.#call(() => this.place);
   }
 
-  async holding(names: readonly string[]): Promise<readonly Peer[]> {
+  async nodes(names: readonly string[]): Promise<readonly Peer[]> {
     return this.#call(() => this.others.filter(({ name }) => names.includes(name)));
   }
 

@@ -106,10 +106,10 @@ it('reads lists page by page', async () => {
 
 it('reads the holders of the Lease one by one, without those that are gone', async () => {
   answers.push({ status: 200, body: item('b') }, { status: 404, body: {} });
-  expect((await cluster().holding(['b', 'c'])).map(({ name }) => name)).toEqual(['b']);
+  expect((await cluster().nodes(['b', 'c'])).map(({ name }) => name)).toEqual(['b']);
   expect(asked.map(({ url }) => url)).toEqual(['/api/v1/nodes/b', '/api/v1/nodes/c']);
   answers.push({ status: 500, body: {} });
-  await expect(cluster().holding(['b'])).rejects.toMatchObject({ code: 'KIOS_LIFECYCLE_API' });
+  await expect(cluster().nodes(['b'])).rejects.toMatchObject({ code: 'KIOS_LIFECYCLE_API' });
 });
 
 it('asks for the pods of its own node only', async () => {

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { LEASE_PATH } from '@kios/node-turn';
+import { readExample } from '@kios/testkit/control-plane';
 import * as v from 'valibot';
 import { expect, it } from 'vitest';
 
 import { FLAGS } from '../../src/core/settings/settings.ts';
-import { readManifest } from '../support/manifest.ts';
 
 const repository = path.resolve(import.meta.dirname, '../../../..');
 const { version } = v.parse(
@@ -14,7 +14,7 @@ const { version } = v.parse(
   JSON.parse(readFileSync(path.join(repository, 'version.json'), 'utf8')),
 );
 
-const objects = readManifest();
+const objects = readExample('lifecycle');
 const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
 
 const Mount = v.object({

@@ -1,4 +1,4 @@
-import { parseTurn, REQUESTS, TURN } from '@kios/node-turn';
+import { parseTurn, type Peer, REQUESTS, TURN } from '@kios/node-turn';
 import { describe, expect, it } from 'vitest';
 
 import type { TurnKeeper } from '../../src/verbs/turn-keeper.ts';
@@ -142,7 +142,7 @@ it('evicts the pods behind one that is denied, and then says which and why', asy
 
 it('reads one Node more than its own while it waits for the only holder', async () => {
   const fleet = story();
-  fleet.others = ['b', 'c', 'd'].map((name) => ({ name, isReady: true, isOff: false }));
+  fleet.others = ['b', 'c', 'd'].map((name) => ({ name, isReady: true, isOff: false, failed: [] }));
   fleet.place = { resourceVersion: '1', holders: ['b'] };
   fleet.peers = async () => {
     throw new Error('it reads all');
@@ -204,4 +204,25 @@ it('asks a host that has taken the command again only after a minute', async () 
   fleet.now += 61_000;
   await agent.next();
   expect(fleet.orders).toHaveLength(2);
+});
+
+it('reads no list of all nodes while a node on which the update failed holds it up', async () => {
+  const fleet = new SmallFleet();
+  const digest = 'f'.repeat(64);
+  const failing: Peer = { name: 'b', isReady: true, isOff: false, failed: [digest] };
+  fleet.others = [failing];
+  asked(fleet, JSON.stringify({ update: digest }));
+  let lists = 0;
+  const peers = fleet.peers.bind(fleet);
+  fleet.peers = () => {
+    lists += 1;
+    return peers();
+  };
+  const agent = fleet.agent();
+  for (let looks = 0; looks < 6; looks++) await agent.next();
+  expect(turnOf(fleet)?.message).toBe('waits, as this update failed on b');
+  expect(lists).toBe(1);
+  fleet.others = [{ ...failing, failed: [] }];
+  await agent.next();
+  expect(fleet.place.holders).not.toEqual([]);
 });

@@ -2,7 +2,7 @@ import { stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
-import { treeOf } from '../boot-partition.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 
 const MIB = 1024 * 1024;
 /** The tables, and files that somebody adds to a stick. */
@@ -24,7 +24,7 @@ export async function makeFat(
   { serial, time }: FatOptions,
   tools: Toolroot,
 ): Promise<void> {
-  const { files, folders } = await treeOf(folder);
+  const { files, folders } = await pathsBelow(folder);
   const at = (name: string): string => path.join(folder, name);
   let bytes = 0;
   for (const name of files) bytes += (await stat(at(name))).size;

@@ -2,6 +2,7 @@ import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { TYPE } from '../../build/formats/gpt.ts';
+import { linkDirectBoot } from './direct-boot.ts';
 import { makeFat } from './fat.ts';
 import { imageGuid } from './guid.ts';
 import { efiFile, type Job } from './source.ts';
@@ -25,7 +26,10 @@ export async function exportIso(job: Job): Promise<string> {
   const time = Math.floor((await stat(boot)).mtimeMs / 1000);
   const fat = path.join(scratch, 'esp.img');
   const serial = imageGuid('iso-fat', source.sha256).text.slice(0, 8);
-  await makeFat(fat, source.boot, { serial, time }, tools);
+  const live = path.join(scratch, 'live');
+  await linkDirectBoot(source, live);
+  await makeFat(fat, live, { serial, time }, tools);
+  await rm(live, { recursive: true });
   const tree = path.join(scratch, 'iso');
   await mkdir(tree);
   const readme = path.join(tree, 'README.TXT');

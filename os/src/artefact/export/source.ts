@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
-import { copyBootPartition, treeOf } from '../boot-partition.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
+import { copyBootPartition } from '../boot-partition.ts';
 import { fileDigest } from '../file-digest.ts';
 import { type BootKind, findBoot, inspectBoot } from '../inspect/boot.ts';
 import type { Release } from '../inspect/model.ts';
@@ -83,7 +84,7 @@ export async function openSource(
   const boot = path.join(scratch, 'boot');
   await mkdir(boot);
   await copyBootPartition(image, esp, boot, tools);
-  const kind = findBoot((await treeOf(boot)).files);
+  const kind = await findBoot(boot, (await pathsBelow(boot)).files);
   const release = await readRelease(boot, kind, scratch, tools);
   const sha256 = await fileDigest(file, status.size, note);
   return { image, file, bytes: status.size, sha256, release, boot, kind };

@@ -1,24 +1,34 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
-import type { Board } from '../../workstation/paths.ts';
+import {
+  type BoardStart,
+  findBoardStart,
+  findBootFile,
+  PI_FILES,
+} from '../../build/image/boot-file.ts';
+import { readIfThere } from '../../workstation/files.ts';
 import { inspectEfi, inspectInitrd } from './efi.ts';
 import type { InspectedBoard, InspectedEfi } from './model.ts';
 
-/** What firmware starts from a boot partition: an EFI file, or the files of a board. */
+/** What starts from a boot partition: a node's EFI file, or the files of a board. */
 export type BootKind =
   | { readonly efi: string; readonly board?: undefined }
-  | { readonly board: Board; readonly efi?: undefined };
+  | (BoardStart & { readonly efi?: undefined });
 
-/** Finds what firmware starts among the files of a boot partition. */
-export function findBoot(files: readonly string[]): BootKind {
+/** Finds what starts next in a folder with these files of a boot partition. */
+export async function findBoot(folder: string, files: readonly string[]): Promise<BootKind> {
   const efi = findBootFile(files)?.file;
   if (efi !== undefined) return { efi };
-  const board = findBoard(files);
-  if (board !== undefined) return { board };
+  const config = (await readIfThere(path.join(folder, PI_FILES.config))) ?? '';
+  const start = findBoardStart(files, config);
+  if (start !== undefined) return start;
   throw new Error('its EFI system partition has no file that firmware starts');
 }
+
+/** Names the file of a boot partition with which the system begins that starts next. */
+export const startsWith = (kind: BootKind): string =>
+  kind.efi ?? `${kind.prefix}${PI_FILES.kernel}`;
 
 /** What firmware starts, described, and the root file system in it. */
 export interface InspectedBoot {
@@ -30,7 +40,8 @@ export interface InspectedBoot {
 /** Reads what firmware starts from a folder with the files of a boot partition. */
 export async function inspectBoot(folder: string, kind: BootKind): Promise<InspectedBoot> {
   if (kind.efi !== undefined) return inspectEfi(await readFile(path.join(folder, kind.efi)));
-  const read = (file: string): Promise<Buffer> => readFile(path.join(folder, file));
+  const read = (file: string): Promise<Buffer> =>
+    readFile(path.join(folder, `${kind.prefix}${file}`));
   const { early, root } = inspectInitrd(await read(PI_FILES.initramfs));
   const commandLine = (await read(PI_FILES.commandLine)).toString('utf8').trim();
   return { board: { name: kind.board, commandLine, early }, root };

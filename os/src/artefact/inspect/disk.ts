@@ -4,9 +4,10 @@ import path from 'node:path';
 import { decodeGpt, diskGuid, type PlacedPartition, TYPE } from '../../build/formats/gpt.ts';
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
-import { copyBootPartition, treeOf } from '../boot-partition.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
+import { copyBootPartition } from '../boot-partition.ts';
 import { readAt, TABLE_BYTES } from '../kind.ts';
-import { type BootKind, findBoot } from './boot.ts';
+import { type BootKind, findBoot, startsWith } from './boot.ts';
 import { readFileSystem } from './file-system.ts';
 import type { InspectedDisk, InspectedPartition, NamedPart } from './model.ts';
 
@@ -40,8 +41,8 @@ export async function inspectDisk(
   const esp = partitions.find(({ type }) => type === TYPE.esp);
   if (esp === undefined) throw new Error('it has no EFI system partition');
   await copyBootPartition(name, esp, into, tools);
-  const { files: names } = await treeOf(into);
-  const boot = findBoot(names);
+  const { files: names } = await pathsBelow(into);
+  const boot = await findBoot(into, names);
   const files: NamedPart[] = [];
   for (const file of names) {
     const at = path.join(into, file);
@@ -53,6 +54,7 @@ export async function inspectDisk(
       guid: diskGuid(start) ?? '',
       partitions: await Promise.all(partitions.map((partition) => describe(file, partition))),
       files,
+      starts: startsWith(boot),
     },
   };
 }

@@ -21,7 +21,7 @@ const fact = (subject: string, value: string, shown = value): Fact => ({ subject
 const partFact = (subject: string, { bytes, sha256 }: Part): Fact =>
   fact(subject, sha256, `${formatSize(bytes)} ${sha256.slice(0, 16)}`);
 
-const diskFacts = ({ partitions, files }: InspectedDisk): Fact[] => [
+const diskFacts = ({ partitions, files, starts }: InspectedDisk): Fact[] => [
   ...partitions.map(({ label, type, offset, bytes, fileSystem }) =>
     fact(
       `partition ${label}`,
@@ -29,6 +29,7 @@ const diskFacts = ({ partitions, files }: InspectedDisk): Fact[] => [
     ),
   ),
   ...files.map((file) => partFact(`boot partition ${file.name}`, file)),
+  fact('starts', starts),
 ];
 
 const efiFacts = ({ sections }: InspectedEfi): Fact[] =>

@@ -27,6 +27,8 @@ export interface InspectedDisk {
   readonly partitions: readonly InspectedPartition[];
   /** Files of the boot partition. */
   readonly files: readonly NamedPart[];
+  /** That of them which starts next: the node's EFI file, or the kernel of a board. */
+  readonly starts: string;
 }
 
 export interface InspectedEfi extends Part {

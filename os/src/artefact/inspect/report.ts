@@ -32,7 +32,7 @@ function head({ file, kind, bytes, allocated, sha256, root, board }: Inspection)
   ];
 }
 
-const disk = ({ partitions, files }: InspectedDisk): string[] => [
+const disk = ({ partitions, files, starts }: InspectedDisk): string[] => [
   ...table(
     'Partitions',
     partitions.map(({ label, type, offset, bytes, fileSystem }) => [
@@ -49,6 +49,8 @@ const disk = ({ partitions, files }: InspectedDisk): string[] => [
     'Files of the boot partition',
     files.map(({ name, bytes, sha256 }) => [name, size(bytes), short(sha256)]),
   ),
+  '',
+  `Starts ${starts}`,
 ];
 
 const efi = ({ sections, ...rest }: InspectedEfi): string[] => [

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import type { Toolroot } from '../../build/sources/debian/toolroot.ts';
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
-import { treeOf } from '../boot-partition.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 import { readPart } from '../kind.ts';
 import { goVersion } from './go-version.ts';
 import type { InspectedProgram, InspectedRoot, RootFile } from './model.ts';
@@ -53,7 +53,7 @@ export async function inspectRoot(
   await readPart('root file system', () =>
     tools.run('usr/bin/fsck.erofs', [`--extract=${into}`, '--no-preserve', image]),
   );
-  const names = (await treeOf(into)).files.map((name) => `/${name}`);
+  const names = (await pathsBelow(into)).files.map((name) => `/${name}`);
   const known = new Set(names);
   // Only regular files are opened: a link of the image must not lead to a file of the workstation.
   const read: ReadFile = async (file) =>

@@ -1,3 +1,5 @@
+import path from 'node:path';
+
 import { PI_FILES } from '../../build/image/boot-file.ts';
 import { BLOBS, STORE } from '../../build/store/store.ts';
 import type {
@@ -73,14 +75,18 @@ function sharesOfEfi(efi: InspectedEfi, root: InspectedRoot): Share[] {
   ];
 }
 
+/** Names the initramfs of a board on its boot partition, which lies beside the kernel. */
+const initramfsOf = ({ starts }: InspectedDisk): string =>
+  path.posix.join(path.posix.dirname(starts), PI_FILES.initramfs);
+
 /** Splits the initramfs of a board, which is a file of its boot partition. */
 function sharesOfBoard(
   board: InspectedBoard,
   root: InspectedRoot,
   disk: InspectedDisk | undefined,
 ): Share[] {
-  const initrd = disk?.files.find(({ name }) => name === PI_FILES.initramfs)?.bytes ?? root.bytes;
-  return [firstStage(initrd - root.bytes, board)];
+  const file = disk?.files.find(({ name }) => name === initramfsOf(disk));
+  return [firstStage((file?.bytes ?? root.bytes) - root.bytes, board)];
 }
 
 /** Returns what fills an artefact, the largest share first. */
@@ -89,9 +95,9 @@ export function sharesOf(
   { efi, board }: Pick<Inspection, 'efi' | 'board'>,
   disk: InspectedDisk | undefined,
 ): Share[] {
+  const initramfs = board === undefined || disk === undefined ? undefined : initramfsOf(disk);
   const others = (disk?.files ?? []).filter(
-    ({ name, sha256 }) =>
-      sha256 !== efi?.sha256 && (board === undefined || name !== PI_FILES.initramfs),
+    ({ name, sha256 }) => sha256 !== efi?.sha256 && name !== initramfs,
   );
   const shares = [
     ...sharesOfRoot(root),

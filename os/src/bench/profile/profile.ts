@@ -1,4 +1,4 @@
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { replace } from '../../build/image/artefacts.ts';
@@ -19,6 +19,7 @@ import { openEmulator } from '../../lab/qemu/emulator.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 import { type Arch, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
@@ -48,14 +49,9 @@ async function filesOf(root: string, into: string, progress: Progress): Promise<
   await rm(into, { recursive: true, force: true });
   await tools.run('usr/bin/fsck.erofs', [`--extract=${into}`, root]);
   const files = new Map<string, RootFile>();
-  const home = await realpath(into);
-  for (const name of (await readdir(home, { recursive: true })).toSorted()) {
-    const file = path.join(home, name);
-    // Node follows links to folders. What has another path itself is found, or left out, by that one.
-    if ((await realpath(file).catch(() => '')) !== file) continue;
-    const status = await stat(file);
-    const where = `/${name}`;
-    if (!status.isFile() || status.size < LEAST_BYTES || LEFT_OUT.test(where)) continue;
+  for (const name of (await pathsBelow(into)).files) {
+    const [file, where] = [path.join(into, name), `/${name}`];
+    if (LEFT_OUT.test(where) || (await stat(file)).size < LEAST_BYTES) continue;
     const sha256 = await fileSha256(file);
     if (!files.has(sha256)) files.set(sha256, { path: where, sha256, content: storedFile(file) });
   }

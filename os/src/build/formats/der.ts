@@ -21,6 +21,8 @@ export function integer(value: bigint): Buffer {
   return tagged(0x02, ...(bytes[0]! >= 0x80 ? [byte(0)] : []), bytes);
 }
 
+export const boolean = (value: boolean): Buffer => tagged(0x01, byte(value ? 0xff : 0));
+export const nothing = (): Buffer => tagged(0x05);
 export const sequence = (...items: readonly Uint8Array[]): Buffer => tagged(0x30, ...items);
 export const setOf = (...items: readonly Uint8Array[]): Buffer => tagged(0x31, ...items);
 export const octets = (content: Uint8Array): Buffer => tagged(0x04, content);

@@ -91,9 +91,16 @@ export class Tree {
 export const sizeOf = async (content: Content): Promise<number> =>
   'bytes' in content ? content.bytes.length : content.size();
 
+/** Digests of contents in memory, which never change: the profile, the fingerprints and the bill of materials ask. */
+const known = new WeakMap<Uint8Array, string>();
+
 /** Returns the SHA-256 in hexadecimal. */
-export const digestOf = async (content: Content): Promise<string> =>
-  'bytes' in content ? hash('sha256', content.bytes) : content.sha256();
+export async function digestOf(content: Content): Promise<string> {
+  if (!('bytes' in content)) return content.sha256();
+  const digest = known.get(content.bytes) ?? hash('sha256', content.bytes);
+  known.set(content.bytes, digest);
+  return digest;
+}
 
 /** Yields the content in chunks. Fails when they are not `size` bytes long, the size that an archive's header gives. */
 export async function* chunksOf(content: Content, size: number): AsyncGenerator<Uint8Array> {

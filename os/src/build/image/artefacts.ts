@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { MODULES_IMAGE } from './modules-image.ts';
 
 /** In an output folder, the key of the inputs that its artefacts were made from. */
-export const STAMP = '.built';
+const STAMP = '.built';
 
 /** Paths of the finished artefacts. */
 export interface BuiltImage {
@@ -30,14 +30,20 @@ export function artefactsIn(dist: string): BuiltImage {
   };
 }
 
-/** Says whether all artefacts exist and were made for `key`. */
-export async function unchanged(
-  stamp: string,
+/** Makes the artefacts of an output folder, unless all of them exist and were made for `key`. */
+export async function makeUnlessMade(
+  dist: string,
   key: string,
   artefacts: readonly string[],
-): Promise<boolean> {
+  make: () => Promise<void>,
+): Promise<void> {
+  const stamp = path.join(dist, STAMP);
   const made = await readFile(stamp, 'utf8').catch(() => '');
-  return made === key && artefacts.every((file) => existsSync(file));
+  if (made === key && artefacts.every((file) => existsSync(file))) return;
+  // A build that is interrupted leaves files of two: they were made for no key.
+  await rm(stamp, { force: true });
+  await make();
+  await replace(stamp, key);
 }
 
 /** Replaces a file in one step. */

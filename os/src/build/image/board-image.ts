@@ -1,66 +1,46 @@
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { copyFile } from 'node:fs/promises';
 
 import { cacheKey } from '../../workstation/cache.ts';
 import { type Board, BOARD_ARCH, distDir } from '../../workstation/paths.ts';
 import { makeSbom } from '../formats/sbom.ts';
-import { fingerprints, type Tree } from '../formats/tree.ts';
+import { fingerprints, type Origin, Tree } from '../formats/tree.ts';
 import { KIOS } from '../versions.ts';
-import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
+import { artefactsIn, type BuiltImage, makeUnlessMade, replace } from './artefacts.ts';
 import { PI_FILES } from './boot-file.ts';
 import { buildIn, buildParts, type BuildRequest, sbomOfModules } from './build-image.ts';
 import { makeDisk } from './disk.ts';
 import { makeInitramfs } from './initramfs.ts';
-import { piBootFiles } from './raspberry-pi.ts';
+import { FIRST_SYSTEM, piBootFiles } from './raspberry-pi.ts';
 import { makeEarlyRoot, rootFile } from './root.ts';
 
 export type BoardRequest = Omit<BuildRequest, 'arch' | 'board'> & { readonly board: Board };
 
+const KIOS_ORIGIN: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
+
 /** Paths of the finished artefacts. */
 export type BuiltBoardImage = Omit<BuiltImage, 'efi'>;
 
-/** Writes the files of a tree into a folder. Returns their paths by name. */
-async function stage(tree: Tree, folder: string): Promise<Map<string, string>> {
-  const staged = new Map<string, string>();
-  for (const [where, entry] of tree.sorted()) {
-    if (entry.type !== 'file') continue;
-    const file = path.join(folder, where);
-    await mkdir(path.dirname(file), { recursive: true });
-    if ('bytes' in entry.content) await writeFile(file, entry.content.bytes);
-    else await copyFile(entry.content.file, file);
-    staged.set(where.slice(1), file);
-  }
-  return staged;
-}
-
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltBoardImage> {
   const { progress } = request;
-  const at = (name: string): string => path.join(dist, name);
   const { efi: _, ...out } = artefactsIn(dist);
   const { base, root, files, inputs } = await buildParts(dist, request);
   const { kernel, init, time, tools, modules } = base;
   const boot = await progress.task('boot files', () => piBootFiles(kernel, progress));
   const key = cacheKey(...inputs, [...(await fingerprints(boot))]);
-  if (await unchanged(at(STAMP), key, Object.values<string>({ ...out }))) return out;
-  const folder = at('boot.tmp');
-  try {
+  await makeUnlessMade(dist, key, Object.values<string>({ ...out }), async () => {
     await progress.task('kios.img', async () => {
-      const staged = await stage(boot, folder);
-      const initramfs = path.join(folder, PI_FILES.initramfs);
-      await writeFile(initramfs, await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root)));
-      staged.set(PI_FILES.initramfs, initramfs);
-      await makeDisk({ out: out.image, boot: staged, time, tools });
+      const bytes = await makeInitramfs(makeEarlyRoot(kernel, init), rootFile(root));
+      const medium = new Tree().graft('/', boot);
+      medium.file(`${FIRST_SYSTEM}${PI_FILES.initramfs}`, 0o644, { bytes }, KIOS_ORIGIN);
+      await makeDisk({ out: out.image, boot: medium, time, tools });
     });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  await copyFile(root, out.root);
-  await copyFile(modules.file, out.modules);
-  await progress.task('bills of materials', async () => {
-    await replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time));
-    await replace(out.modulesSbom, await sbomOfModules(base));
+    await copyFile(root, out.root);
+    await copyFile(modules.file, out.modules);
+    await progress.task('bills of materials', async () => {
+      await replace(out.sbom, await makeSbom(`kios-${request.board}-${KIOS}`, [files, boot], time));
+      await replace(out.modulesSbom, await sbomOfModules(base));
+    });
   });
-  await replace(at(STAMP), key);
   return out;
 }
 

@@ -11,8 +11,8 @@ import { buildWorkspaces } from '../../workstation/turbo.ts';
 import { referenceOf } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import { fingerprints, type Tree } from '../formats/tree.ts';
-import { makeUki } from '../formats/uki.ts';
-import { commandLine } from '../kernel/command-line.ts';
+import { makeUki, type UkiSection } from '../formats/uki.ts';
+import { boardCommandLine, commandLine } from '../kernel/command-line.ts';
 import { DEFAULT_KERNEL, type KernelName } from '../kernel/kernel-name.ts';
 import { type Kernel, openKernel } from '../kernel/open-kernel.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
@@ -20,6 +20,14 @@ import { readCheckedManifests } from '../manifests/check-folder.ts';
 import type { ManifestFile } from '../manifests/read.ts';
 import { stampManifests } from '../manifests/stamp.ts';
 import { preload } from '../preload/preload.ts';
+import { type MeasuredBuild, measureBuild } from '../secure-boot/measured-build.ts';
+import type { MeasurementKey } from '../secure-boot/measurement-key.ts';
+import {
+  type SecureBoot,
+  secureBootInputs,
+  signedProgram,
+  writeEfi,
+} from '../secure-boot/signed-medium.ts';
 import { isOnlyPublished } from '../shipped.ts';
 import type { FirmwareName } from '../sources/debian/firmware-names.ts';
 import { openToolroot, type Toolroot } from '../sources/debian/toolroot.ts';
@@ -29,15 +37,19 @@ import { ensureGo } from '../sources/upstream/go-toolchain.ts';
 import { buildPause } from '../sources/upstream/pause.ts';
 import { makeStore, type PreloadedImage } from '../store/store.ts';
 import { KIOS } from '../versions.ts';
-import { artefactsIn, type BuiltImage, replace, STAMP, unchanged } from './artefacts.ts';
-import { makeDisk } from './disk.ts';
+import { artefactsIn, type BuiltImage, makeUnlessMade, replace } from './artefacts.ts';
+import { writeBoardParts } from './board-parts.ts';
+import { makeDataImage, makeDisk } from './disk.ts';
+import { efiMediumFiles } from './efi-medium.ts';
 import { makeErofs } from './erofs.ts';
 import { espFilesDigest } from './esp.ts';
 import type { Microcode } from './firmware.ts';
+import { buildGuard } from './guard.ts';
 import { makeImages } from './images.ts';
 import { makeInitramfs } from './initramfs.ts';
 import { MODULES_SECTION, type ModulesImage, withFirmware } from './modules-image.ts';
 import { clearLayout } from './oci-layout.ts';
+import { type OciRuntime, replaceRunc } from './oci-runtime.ts';
 import { otherBootstrap } from './other-bootstrap.ts';
 import { PREFETCH_LIST, prefetchList, profiled, readProfile } from './profile.ts';
 import { assertPrograms } from './programs.ts';
@@ -45,7 +57,7 @@ import { removeRecord, writeRecord, writeSboms } from './record.ts';
 import { makeEarlyRoot, makeRoot, rootFile } from './root.ts';
 import { certificates, fetchParts } from './runtime.ts';
 import { ownCode, sourceTime } from './source-state.ts';
-import { readStub } from './stub.ts';
+import { readLoader, readStub } from './stub.ts';
 
 export interface BuildRequest {
   readonly arch: Arch;
@@ -62,10 +74,16 @@ export interface BuildRequest {
   readonly images?: readonly string[];
   /** Makes an image whose boots `kios profile` records. Default: false. */
   readonly forProfile?: boolean;
+  /** Default: runc. */
+  readonly ociRuntime?: OciRuntime;
   /** Folder of the artefacts. Default: `dist/<arch>/`. */
   readonly out?: string;
   /** The board whose kernel it is. */
   readonly board?: Board;
+  /** Signs what firmware starts. Default: nothing is signed. */
+  readonly secureBoot?: SecureBoot;
+  /** Signs what a TPM measures of the EFI file. Default: it has no such signature. */
+  readonly measurementKey?: MeasurementKey;
 }
 
 /** Builds the repository's own programs: init and the agents' bundles. */
@@ -94,6 +112,7 @@ export interface Base {
   readonly microcode: Microcode | undefined;
   readonly preloaded: readonly PreloadedImage[];
   readonly forProfile: boolean;
+  readonly ociRuntime: OciRuntime;
 }
 
 /** What a page fault reads around it of the root. */
@@ -144,9 +163,11 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
     references,
     preloaded: base.preloaded.map(({ origin }) => origin.name),
     modulesSha256: modules.sha256,
+    dataImage: await makeDataImage(dist, time, tools),
   });
   if (base.microcode !== undefined) files.graft('/', base.microcode.licences);
   await assertPrograms(files);
+  if (base.ociRuntime === 'crun') await replaceRunc(files, arch, progress);
   const { forProfile } = base;
   const touched = forProfile ? [] : await profiled(files, await readProfile(arch), progress);
   const way = touched.length > 0 ? 'byProfile' : 'withoutProfile';
@@ -156,25 +177,31 @@ async function buildRoot(base: Base): Promise<{ root: string; files: Tree }> {
   return { files, root: await makeErofs({ tree: files, name: 'root.erofs', ...how }) };
 }
 
-async function assemble(base: Base, stub: Buffer, root: string): Promise<Buffer> {
+async function assemble(
+  base: Base,
+  stub: Buffer,
+  root: string,
+  measurementKey: MeasurementKey | undefined,
+): Promise<Buffer> {
   const { arch, kernel, init, modules, microcode } = base;
   const early = makeEarlyRoot(kernel, init);
   const initrd = await makeInitramfs(early, rootFile(root), microcode?.early);
   // No `.osrel` section: the stub would turn it into a second initrd and copy ours to append it, which does not fit
   // into 512 MiB.
-  return makeUki(stub, [
+  const sections: UkiSection[] = [
     { name: '.cmdline', content: Buffer.from(commandLine(arch)) },
     { name: '.uname', content: Buffer.from(kernel.version) },
     { name: '.initrd', content: initrd },
     { name: '.linux', content: await readFile(kernel.image) },
     { name: MODULES_SECTION, content: Buffer.from(modules.sha256) },
-  ]);
+  ];
+  return makeUki(stub, [...sections, ...(measurementKey?.sections(stub, sections) ?? [])]);
 }
 
-/** Writes the bills of materials of the EFI file and of modules.erofs. */
-async function writeBoms(base: Base, files: Tree, out: BuiltImage): Promise<void> {
+/** Writes the bills of materials of the node with its medium, and of modules.erofs. */
+async function writeBoms(base: Base, files: Tree, boot: Tree, out: BuiltImage): Promise<void> {
   const { microcode, time } = base;
-  const trees = microcode === undefined ? [files] : [files, microcode.early];
+  const trees = [files, ...(microcode === undefined ? [] : [microcode.early]), boot];
   await replace(out.sbom, await makeSbom(`kios-${KIOS}`, trees, time));
   await replace(out.modulesSbom, await sbomOfModules(base));
 }
@@ -216,6 +243,7 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
     ...extra,
     preloaded,
     forProfile: request.forProfile ?? false,
+    ociRuntime: request.ociRuntime ?? 'runc',
   };
   const { root, files } = await buildRoot(base);
   const inputs = [
@@ -231,30 +259,49 @@ export async function buildParts(dist: string, request: BuildRequest): Promise<P
 }
 
 async function makeArtefacts(dist: string, request: BuildRequest): Promise<BuiltImage> {
-  const { arch, progress } = request;
+  const { arch, progress, secureBoot, measurementKey } = request;
   const out = artefactsIn(dist);
-  const stamp = path.join(dist, STAMP);
   const { base, root, files, inputs } = await buildParts(dist, request);
-  const { time, tools, modules, microcode } = base;
+  const { time, tools, modules, microcode, kernel } = base;
   const stub = await readStub(arch, progress);
+  const loader = await readLoader(arch, progress);
+  const guard = await buildGuard(arch, progress);
   const key = cacheKey(
     ...inputs,
-    sha256(stub.bytes),
+    [stub, loader, guard].map(({ bytes }) => sha256(bytes)),
     commandLine(arch),
+    boardCommandLine('rpi4'),
     microcode === undefined ? [] : [...(await fingerprints(microcode.early)).values()],
+    ...secureBootInputs(secureBoot),
+    ...(measurementKey === undefined ? [] : [measurementKey.fingerprint]),
   );
-  if (await unchanged(stamp, key, Object.values<string>({ ...out }))) return out;
-  await progress.task('kios.efi', async () =>
-    replace(out.efi, await assemble(base, stub.bytes, root)),
-  );
-  await progress.task('kios.img', () =>
-    makeDisk({ out: out.image, efi: out.efi, arch, time, tools }),
-  );
-  await copyFile(root, out.root);
-  await copyFile(modules.file, out.modules);
-  await progress.task('bills of materials', () => writeBoms(base, files, out));
-  await replace(stamp, key);
+  await makeUnlessMade(dist, key, Object.values<string>({ ...out }), async () => {
+    await progress.task('kios.efi', async () =>
+      writeEfi(out.efi, await assemble(base, stub.bytes, root, measurementKey), secureBoot),
+    );
+    const boot = efiMediumFiles({
+      arch,
+      efi: out.efi,
+      version: KIOS,
+      guard: await signedProgram(guard, dist, secureBoot),
+      loader: await signedProgram(loader, dist, secureBoot),
+      enrolment: secureBoot?.enrolment,
+    });
+    await progress.task('kios.img', () => makeDisk({ out: out.image, boot, time, tools }));
+    await writeBoardParts(kernel, dist);
+    await copyFile(root, out.root);
+    await copyFile(modules.file, out.modules);
+    await progress.task('bills of materials', () => writeBoms(base, files, boot, out));
+  });
   return out;
+}
+
+async function measuredOf(
+  dist: string,
+  { arch, measurementKey, progress }: BuildRequest,
+): Promise<MeasuredBuild | undefined> {
+  if (measurementKey === undefined) return undefined;
+  return measureBuild(artefactsIn(dist).efi, arch, measurementKey, progress);
 }
 
 /**
@@ -269,9 +316,11 @@ export async function buildIn<T>(
   const held = await lockOutput(dist, request.progress);
   try {
     const built = await build();
-    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images } = request;
+    const { arch, kernel = DEFAULT_KERNEL, bootstrap, firmware, images, secureBoot } = request;
     const time = await sourceTime();
-    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time });
+    const certificate = secureBoot?.signer.fingerprint;
+    const measured = await measuredOf(dist, request);
+    await writeRecord(dist, { arch, kernel, bootstrap, firmware, images, time, certificate, measured }); // prettier-ignore
     return built;
   } finally {
     held[Symbol.dispose]();

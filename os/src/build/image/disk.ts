@@ -1,10 +1,10 @@
-import { open, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
-import type { Arch } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
+import { dataParts, encodeDataImage } from '../formats/data-image.ts';
 import { usedInExt4 } from '../formats/ext4.ts';
 import {
   encodeGpt,
@@ -13,9 +13,9 @@ import {
   type PlacedPartition,
   TYPE,
 } from '../formats/gpt.ts';
+import { sizeOf, type Tree } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
-import { BOOT_FILES } from './boot-file.ts';
-import { type BootContent, makeEsp, usedInEsp } from './esp.ts';
+import { makeEsp, usedInEsp } from './esp.ts';
 
 /**
  * The identifiers of every image, the same in each, so that equal inputs give equal images. Init replaces them at the
@@ -31,7 +31,7 @@ export const IDENTIFIERS = {
 
 const MIB = 1024 * 1024;
 const ESP_BYTES = 1024 * MIB;
-/** What firmware starts now, the next one and the one before. */
+/** The system that runs, the next one and the one before. */
 const GENERATIONS = 3;
 /** Room for the files that people add. */
 const PEOPLE_BYTES = 64 * MIB;
@@ -95,6 +95,27 @@ async function makeData(file: string, time: number, tools: Toolroot): Promise<vo
 const usedInData = async (file: string, tools: Toolroot): Promise<ByteRange[]> =>
   usedInExt4(await tools.run('usr/sbin/dumpe2fs', [file]));
 
+/** Makes the empty file system of the data partition in the form in which init copies it; `scratch` is a folder. */
+export async function makeDataImage(
+  scratch: string,
+  time: number,
+  tools: Toolroot,
+): Promise<Buffer> {
+  const folder = await mkdtemp(path.join(scratch, 'data-'));
+  try {
+    const file = path.join(folder, 'ext4');
+    await makeData(file, time, tools);
+    await using from = await open(file);
+    const parts = await dataParts(await usedInData(file, tools), async ({ offset, bytes }) => {
+      const { buffer } = await from.read(Buffer.alloc(bytes), 0, bytes, offset);
+      return buffer;
+    });
+    return encodeDataImage(DATA_BYTES, parts);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /**
  * Copies the used parts of a file system to its partition. They are written even where they are zero, because a program
  * that skips the holes of the image would leave there what the medium held before. The rest stays a hole.
@@ -134,26 +155,23 @@ async function writeTable(file: string): Promise<void> {
   await disk.sync();
 }
 
-export type DiskRequest = {
+export interface DiskRequest {
   readonly out: string;
+  /** What firmware starts, by its place on the EFI system partition. */
+  readonly boot: Tree;
   /** Seconds since the epoch. */
   readonly time: number;
   readonly tools: Toolroot;
-} & (
-  | { readonly efi: string; readonly arch: Arch }
-  /** Of a board without UEFI. */
-  | { readonly boot: BootContent }
-);
+}
 
-async function assertRoom(boot: BootContent): Promise<void> {
+async function assertRoom(boot: Tree): Promise<void> {
   let size = 0;
-  for (const file of boot.values()) size += (await stat(file)).size;
+  for (const [, entry] of boot.sorted())
+    if (entry.type === 'file') size += await sizeOf(entry.content);
   if (size * GENERATIONS <= ESP_BYTES - PEOPLE_BYTES) return;
-  const [first = ''] = boot.values();
-  const what = boot.size === 1 ? path.basename(first) : `${boot.size} boot files`;
   throw new KiosError(
     'KIOS_IMAGE_SIZE',
-    `put ${GENERATIONS} of ${what} (${Math.ceil(size / MIB)} MiB) on the EFI system partition`,
+    `put ${GENERATIONS} systems of ${Math.ceil(size / MIB)} MiB on the EFI system partition`,
   );
 }
 
@@ -162,9 +180,7 @@ async function assertRoom(boot: BootContent): Promise<void> {
  * partition. It is sparse; making it needs neither root rights nor loop devices.
  */
 export async function makeDisk(request: DiskRequest): Promise<void> {
-  const { out, time, tools } = request;
-  const boot =
-    'boot' in request ? request.boot : new Map([[BOOT_FILES[request.arch], request.efi]]);
+  const { out, boot, time, tools } = request;
   await assertRoom(boot);
   const [esp, data, scratch] = [`${out}.esp`, `${out}.data`, `${out}.tmp`];
   try {

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
@@ -7,7 +6,7 @@ import { namedGuid } from '../formats/gpt.ts';
 import { fingerprints, type Tree, twins } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { makeMixedRoot, type Mkfs } from './mixed-root.ts';
-import { formatProfile, type ProfiledFile } from './profile.ts';
+import { formatProfile, type TouchedFile } from './profile.ts';
 
 /** `-x-1` keeps extended attributes of the workstation out. */
 const OPTIONS = [
@@ -47,7 +46,7 @@ interface ErofsRequest {
   readonly progress: Progress;
   readonly name: keyof typeof TITLES;
   /** What a boot touches. Default: not known. */
-  readonly touched?: readonly ProfiledFile[];
+  readonly touched?: readonly TouchedFile[];
   /** The root is one whose reads `kios profile` records. */
   readonly forProfile?: boolean;
 }
@@ -83,10 +82,7 @@ export async function makeErofs(request: ErofsRequest): Promise<string> {
       // Layers of several images hold the same files; hard links keep one copy on disk and in the page cache.
       const links = twins(tree, prints);
       const parts = { touched: TOUCHED, untouched: UNTOUCHED, scratch: into, mkfs, hints, links };
-      await writeFile(
-        path.join(into, name),
-        await makeMixedRoot({ tree, time, files: touched, ...parts }),
-      );
+      await makeMixedRoot(path.join(into, name), { tree, time, files: touched, ...parts });
     }),
   );
   return path.join(dir, name);

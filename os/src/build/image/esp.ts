@@ -1,21 +1,14 @@
-import {
-  copyFile,
-  mkdtemp,
-  open,
-  readdir,
-  rm,
-  truncate,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, mkdtemp, open, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { KiosError } from '@kios/errors';
 
 import { sha256, fileSha256 } from '../../workstation/digest.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 import { repository } from '../../workstation/paths.ts';
 import type { ByteRange } from '../formats/byte-range.ts';
 import { decodeFat32, FAT32_BOOT_BYTES, usedInFat32 } from '../formats/fat32.ts';
+import type { Content, Tree } from '../formats/tree.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 
 /** Files of the EFI system partition that are copied unchanged; the folder `kios` is for people. */
@@ -23,13 +16,7 @@ const FILES = path.join(repository, 'os/esp');
 /** Folders for people, the outer ones first. */
 const FOLDERS = ['kios', 'kios/manifests'] as const;
 
-async function shippedFiles(): Promise<string[]> {
-  const entries = await readdir(FILES, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  return files
-    .map(({ parentPath, name }) => path.relative(FILES, path.join(parentPath, name)))
-    .toSorted();
-}
+const shippedFiles = async (): Promise<string[]> => (await pathsBelow(FILES)).files;
 
 /** Returns the digest of the files that are copied unchanged. */
 export async function espFilesDigest(): Promise<string> {
@@ -44,24 +31,25 @@ export interface EspRequest {
   readonly bytes: number;
   /** Number of the file system, eight hexadecimal digits. */
   readonly serial: string;
-  /** What firmware starts: name on the partition → file of the workstation. */
-  readonly boot: BootContent;
+  /** What firmware starts, by its place on the partition. */
+  readonly boot: Tree;
   /** Seconds since the epoch. */
   readonly time: number;
   readonly tools: Toolroot;
 }
 
-export type BootContent = ReadonlyMap<string, string>;
+type FileContent = Content | { readonly file: string };
 
-/** Returns the folders of names, the outer ones first. */
-const foldersOf = (names: Iterable<string>): string[] => {
-  const folders = new Set<string>();
-  for (const name of names) {
-    const parts = name.split('/').slice(0, -1);
-    parts.forEach((_, index) => folders.add(parts.slice(0, index + 1).join('/')));
-  }
-  return [...folders];
-};
+/** Returns the files of a tree, by their places on the partition. */
+const filesIn = (tree: Tree): (readonly [name: string, content: FileContent])[] =>
+  tree
+    .sorted()
+    .flatMap(([where, entry]) =>
+      entry.type === 'file' ? [[where.slice(1), entry.content] as const] : [],
+    );
+
+const foldersIn = (tree: Tree): string[] =>
+  tree.sorted().flatMap(([where, { type }]) => (type === 'directory' ? [where.slice(1)] : []));
 
 /** Makes a FAT32 file system with what firmware starts and the folder for people. */
 export async function makeEsp(request: EspRequest): Promise<void> {
@@ -72,18 +60,18 @@ export async function makeEsp(request: EspRequest): Promise<void> {
   const format = ['-F', '32', '-n', 'KIOS', '--invariant', '-i', serial, file];
   await tools.run('usr/sbin/mkfs.fat', format);
   const env = { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC' };
-  const folders = [...foldersOf(boot.keys()), ...FOLDERS];
+  const folders = [...foldersIn(boot), ...FOLDERS];
   await tools.run('usr/bin/mmd', ['-i', file, ...folders.map((name) => `::${name}`)], { env });
-  const shipped = (await shippedFiles()).map((name) => [path.join(FILES, name), name] as const);
+  const shipped = (await shippedFiles()).map(
+    (name) => [name, { file: path.join(FILES, name) }] as const,
+  );
   const dir = await mkdtemp(`${file}.`);
   try {
-    for (const [source, name] of [
-      ...[...boot].map(([to, from]) => [from, to] as const),
-      ...shipped,
-    ]) {
+    for (const [name, content] of [...filesIn(boot), ...shipped]) {
       // mcopy -m takes an entry's time stamp from its source.
       const staged = path.join(dir, 'staged');
-      await copyFile(source, staged);
+      if ('bytes' in content) await writeFile(staged, content.bytes);
+      else await copyFile(content.file, staged);
       await utimes(staged, time, time);
       await tools.run('usr/bin/mcopy', ['-m', '-i', file, staged, `::${name}`], { env });
       await rm(staged);

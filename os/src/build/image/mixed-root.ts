@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,7 +8,7 @@ import { ErofsImage, type Inode } from '../formats/erofs/image.ts';
 import { type MixedFile, type Part, withMixedFiles } from '../formats/erofs/mixed.ts';
 import { tar } from '../formats/tar.ts';
 import { type Content, sizeOf, Tree } from '../formats/tree.ts';
-import { LEAST_BYTES, PAGE, pagesOf, type ProfiledFile, type Run, runsOf } from './profile.ts';
+import { LEAST_BYTES, PAGE, pagesOf, type Run, runsOf, type TouchedFile } from './profile.ts';
 
 /** Pages that no boot touched, between others that one did, which are kept with them: a part of their own is larger. */
 const GAP = 8;
@@ -55,7 +55,7 @@ async function sliceOf(content: Content, { first, count }: Run): Promise<Content
   };
 }
 
-async function partedFiles(tree: Tree, files: readonly ProfiledFile[]): Promise<PartedFile[]> {
+async function partedFiles(tree: Tree, files: readonly TouchedFile[]): Promise<PartedFile[]> {
   const touched = new Map(files.map((file) => [file.path, file.all]));
   const found: PartedFile[] = [];
   for (const [where, entry] of tree.sorted()) {
@@ -107,7 +107,7 @@ interface MixedRequest {
   readonly links: ReadonlyMap<string, string>;
   /** Seconds since the epoch. */
   readonly time: number;
-  readonly files: readonly ProfiledFile[];
+  readonly files: readonly TouchedFile[];
   /** Folder for files on the way. */
   readonly scratch: string;
   readonly mkfs: Mkfs;
@@ -121,19 +121,26 @@ interface MixedRequest {
 const PARTS = ['-Elegacy-compress,noinline_data'];
 const REST = ['-Eztailpacking'];
 
+/** Makes an image of a tree in the scratch folder, and returns its path. */
 async function imageOf(
   name: string,
   tree: Tree,
   { time, scratch, mkfs, links }: MixedRequest,
   { hints, extra }: { readonly hints: string; readonly extra: readonly string[] },
-): Promise<ErofsImage> {
+): Promise<string> {
   const fileOf = (end: string): string => path.join(scratch, `${name}.${end}`);
   const [archive, hintFile, image] = [fileOf('tar'), fileOf('hints'), fileOf('erofs')];
   await pipeline(Readable.from(tar(tree, time, links)), createWriteStream(archive));
   await writeFile(hintFile, hints);
   await mkfs(image, archive, [...extra, `--compress-hints=${hintFile}`]);
-  const bytes = await readFile(image);
-  for (const file of [archive, hintFile, image]) await rm(file);
+  for (const file of [archive, hintFile]) await rm(file);
+  return image;
+}
+
+/** Reads an image and removes its file. */
+async function takeImage(file: string): Promise<ErofsImage> {
+  const bytes = await readFile(file);
+  await rm(file);
   return new ErofsImage(bytes);
 }
 
@@ -142,22 +149,24 @@ const inodesOf = (image: ErofsImage): Map<string, Inode> =>
 
 /**
  * Makes an image of a tree in which what boots touch of large files is compressed in one way, to be read fast, and the
- * rest of them in another, to be small.
+ * rest of them in another, to be small. Writes it to `out`.
  */
-export async function makeMixedRoot(request: MixedRequest): Promise<Buffer> {
+export async function makeMixedRoot(out: string, request: MixedRequest): Promise<void> {
   const files = await partedFiles(request.tree, request.files);
-  const rest = await imageOf('rest', emptied(request.tree, files), request, {
+  const made = await imageOf('rest', emptied(request.tree, files), request, {
     hints: request.hints,
     extra: REST,
   });
-  if (files.length === 0) return rest.bytes;
+  if (files.length === 0) return rename(made, out);
+  const rest = await takeImage(made);
   const kinds = new Map<boolean, { image: ErofsImage; inodes: Map<string, Inode> }>();
   for (const [isTouched, hint] of [
     [true, request.touched],
     [false, request.untouched],
   ] as const) {
     const tree = await partsTree(files, isTouched);
-    const image = await imageOf('parts', tree, request, { hints: hintOf(hint), extra: PARTS });
+    const how = { hints: hintOf(hint), extra: PARTS };
+    const image = await takeImage(await imageOf('parts', tree, request, how));
     kinds.set(isTouched, { image, inodes: inodesOf(image) });
   }
   const names = [...rest.names()];
@@ -173,5 +182,5 @@ export async function makeMixedRoot(request: MixedRequest): Promise<Buffer> {
       parts,
     };
   });
-  return withMixedFiles(rest, mixed);
+  await writeFile(out, withMixedFiles(rest, mixed));
 }

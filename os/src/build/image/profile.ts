@@ -113,28 +113,23 @@ export async function readProfile(arch: Arch): Promise<Profile> {
   return parseProfile((await readIfThere(file)) ?? '', path.relative(repository, file));
 }
 
-/** A file of the tree of which the profile tells. */
-export interface ProfiledFile extends TouchedFile {
-  /** Its first path in the tree. */
-  readonly path: string;
-}
-
 /**
- * Finds the files of the profile in a tree by their content, and says which of them are not there any more: they have
- * changed since, so that the boot is slower, and nothing else, until the profile is made again.
+ * Returns the files of the profile that a tree has, found by their content, with their first path there. Says which of
+ * them are not there any more: they have changed since, so that the boot is slower, and nothing else, until the profile
+ * is made again.
  */
 export async function profiled(
   tree: Tree,
   profile: Profile,
   progress: Progress,
-): Promise<ProfiledFile[]> {
+): Promise<TouchedFile[]> {
   const paths = new Map<string, string>();
   for (const [where, entry] of tree.sorted()) {
     if (entry.type !== 'file') continue;
     const digest = await digestOf(entry.content);
     if (!paths.has(digest)) paths.set(digest, where);
   }
-  const found = profile.flatMap((file): ProfiledFile[] => {
+  const found = profile.flatMap((file) => {
     const where = paths.get(file.sha256);
     return where === undefined ? [] : [{ ...file, path: where }];
   });
@@ -153,7 +148,7 @@ export const PREFETCH_LIST = '/lib/kios/prefetch';
 const PREFETCH_GAP = 4;
 
 /** Returns the text of `PREFETCH_LIST`. */
-export function prefetchList(files: readonly ProfiledFile[], readAheadKiB: number): string {
+export function prefetchList(files: readonly TouchedFile[], readAheadKiB: number): string {
   const lines = files
     .filter(({ first }) => first.length > 0)
     .map((file) => `${file.path}${written(runsOf(pagesOf(file.first), PREFETCH_GAP))}\n`);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
 
 import { KiosError } from '@kios/errors';
+import { systemPrefix } from '@kios/host-api/board-slots';
 
 import { repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -12,6 +13,7 @@ import type { Kernel } from '../kernel/open-kernel.ts';
 import { extract, fetchDebian } from '../sources/debian/archive.ts';
 import { KIOS } from '../versions.ts';
 import { PI_FILES } from './boot-file.ts';
+import { FIRST_GENERATION } from './boot-slots.ts';
 import { storedFile } from './stored-files.ts';
 
 const PACKAGE = 'raspi-firmware';
@@ -48,19 +50,30 @@ async function addLoader(tree: Tree, progress: Progress): Promise<void> {
 }
 
 /**
- * Returns the files that a Raspberry Pi 4 starts from, besides the initramfs. The kernel is compressed as in Raspberry
+ * Returns the files of a system for a Raspberry Pi 4, besides the initramfs. The kernel is compressed as in Raspberry
  * Pi OS: reading it from a card takes longer than decompressing it.
  */
-export async function piBootFiles(kernel: Kernel, progress: Progress): Promise<Tree> {
-  const { board } = kernel;
+export async function systemFiles({
+  board,
+  origin,
+}: Pick<Kernel, 'board' | 'origin'>): Promise<Tree> {
   if (board === undefined)
     throw new KiosError('KIOS_IMAGE_FILE', 'find the parts of the kernel for a Raspberry Pi 4');
   const tree = new Tree();
-  await addLoader(tree, progress);
-  tree.file(`/${PI_FILES.config}`, 0o644, storedFile(CONFIG), kios);
   tree.text(`/${PI_FILES.commandLine}`, `${boardCommandLine('rpi4')}\n`, kios);
   for (const file of TREES)
-    tree.file(`/${file}`, 0o644, storedFile(path.join(board.deviceTrees, file)), kernel.origin);
+    tree.file(`/${file}`, 0o644, storedFile(path.join(board.deviceTrees, file)), origin);
   const bytes = gzipSync(await readFile(board.image), { level: constants.Z_BEST_COMPRESSION });
-  return tree.file(`/${PI_FILES.kernel}`, 0o644, { bytes }, kernel.origin);
+  return tree.file(`/${PI_FILES.kernel}`, 0o644, { bytes }, origin);
+}
+
+/** Where the files of the first system lie. */
+export const FIRST_SYSTEM = `/${systemPrefix(FIRST_GENERATION)}`;
+
+/** Returns the files that a fresh medium starts from, besides the initramfs: the loader and its first system. */
+export async function piBootFiles(kernel: Kernel, progress: Progress): Promise<Tree> {
+  const tree = new Tree();
+  await addLoader(tree, progress);
+  tree.file(`/${PI_FILES.config}`, 0o644, storedFile(CONFIG), kios);
+  return tree.graft(FIRST_SYSTEM, await systemFiles(kernel));
 }

@@ -1,16 +1,26 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as v from 'valibot';
 
+import { fileSha256 } from '../../workstation/digest.ts';
 import { ARCHES, type Arch, repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
 import type { OciImage } from '../formats/oci.ts';
 import { makeSbom } from '../formats/sbom.ts';
 import type { BootstrapChoice } from '../manifests/bootstrap-choice.ts';
 import { isPath } from '../preload/preload.ts';
+import type { MeasuredBuild } from '../secure-boot/measured-build.ts';
 import { shortName } from '../shipped.ts';
+import { readPrograms } from '../sources/upstream/components.ts';
 import { KIOS } from '../versions.ts';
+import { BOARD_PARTS, readBoardParts } from './board-parts.ts';
+import { MODULES_IMAGE } from './modules-image.ts';
+
+const FileRecord = v.strictObject({ sha256: v.string(), bytes: v.number() });
+
+const BoardFile = v.strictObject({ ...FileRecord.entries, offset: v.optional(v.number()) });
 
 const Schema = v.strictObject({
   v: v.literal(1),
@@ -19,12 +29,30 @@ const Schema = v.strictObject({
   /** Seconds since the epoch, as in every file of the image. */
   time: v.number(),
   kernel: v.string(),
+  /** The version of kubelet, by which a node knows before an update whether it fits its cluster. */
+  kubernetes: v.optional(v.string()),
+  /** `kios.efi`, by which a node knows whether it runs this system already. */
+  efi: v.optional(FileRecord),
+  /** `modules.erofs`, which belongs to the kernel of this build. */
+  modules: v.optional(FileRecord),
+  /** What boards start of this system, by board and name of the file (`board-parts.ts`). */
+  boards: v.optional(v.record(v.string(), v.record(v.string(), BoardFile))),
   /** The provider, the agent's folder or the image of `--bootstrap`. */
   bootstrap: v.optional(v.string()),
   /** The names of `--firmware`. */
   firmware: v.optional(v.array(v.string())),
   /** The references of `--image`, and the names of the files. */
   images: v.optional(v.array(v.string())),
+  /** SHA-256 of the certificate whose key has signed what firmware starts; absent of an unsigned system. */
+  signed: v.optional(v.strictObject({ certificate: v.string() })),
+  /** What a TPM measures of this build, and whose signature of that it has; a build of before has only the key. */
+  measured: v.optional(
+    v.strictObject({
+      key: v.string(),
+      pcr11: v.optional(v.string()),
+      programs: v.optional(v.array(v.string())),
+    }),
+  ),
   /** The commit of the sources, if they are in Git. */
   commit: v.optional(v.string()),
   /** Whether the sources differed from the commit. */
@@ -61,6 +89,27 @@ async function readSource(): Promise<Pick<BuildRecord, 'commit' | 'changed'>> {
   }
 }
 
+async function recordFile(file: string): Promise<v.InferOutput<typeof FileRecord> | undefined> {
+  if (!existsSync(file)) return undefined;
+  return { sha256: await fileSha256(file), bytes: (await stat(file)).size };
+}
+
+/** Returns what a node needs to know of the system before an update; the output folder of a board has no EFI file. */
+async function readSystem(
+  dist: string,
+): Promise<Pick<BuildRecord, 'kubernetes' | 'efi' | 'modules' | 'boards'>> {
+  const kubernetes = (await readPrograms()).get('kubelet')?.version;
+  const efi = await recordFile(path.join(dist, 'kios.efi'));
+  const modules = await recordFile(path.join(dist, MODULES_IMAGE));
+  const parts = await readBoardParts(dist);
+  return {
+    ...(kubernetes === undefined ? {} : { kubernetes }),
+    ...(efi === undefined ? {} : { efi }),
+    ...(modules === undefined ? {} : { modules }),
+    ...(parts === undefined ? {} : { boards: { [BOARD_PARTS]: { ...parts } } }),
+  };
+}
+
 /** A record says nothing about the workstation's folders. */
 const shownImage = (image: string): string => (isPath(image) ? path.basename(image) : image);
 
@@ -71,6 +120,10 @@ export interface RecordRequest {
   readonly bootstrap: BootstrapChoice | undefined;
   readonly firmware?: readonly string[] | undefined;
   readonly images?: readonly string[] | undefined;
+  /** SHA-256 of the certificate whose key has signed the files. */
+  readonly certificate?: string | undefined;
+  /** What a TPM measures of it, of a build with `--pcr-key`. */
+  readonly measured?: MeasuredBuild | undefined;
 }
 
 /** Removes the record of an output folder whose files are about to change. */
@@ -79,15 +132,21 @@ export const removeRecord = (dist: string): Promise<void> =>
 
 export async function writeRecord(dist: string, request: RecordRequest): Promise<void> {
   const { arch, time, kernel, bootstrap, firmware = [], images = [] } = request;
+  const { certificate, measured } = request;
   const record: BuildRecord = {
     v: 1,
     version: KIOS,
     arch,
     time,
     kernel,
+    ...(await readSystem(dist)),
     ...(bootstrap === undefined ? {} : { bootstrap: choiceOf(bootstrap) }),
     ...(firmware.length === 0 ? {} : { firmware: [...firmware] }),
     ...(images.length === 0 ? {} : { images: images.map(shownImage) }),
+    ...(certificate === undefined ? {} : { signed: { certificate } }),
+    ...(measured === undefined
+      ? {}
+      : { measured: { ...measured, programs: [...measured.programs] } }),
     ...(await readSource()),
   };
   const file = path.join(dist, RECORD);

@@ -32,6 +32,8 @@ export interface RootRequest {
   readonly preloaded: readonly string[];
   /** Of the modules.erofs that was made with this root. */
   readonly modulesSha256: string;
+  /** The empty file system of a data partition, which init copies into an encrypted one. */
+  readonly dataImage: Buffer;
 }
 
 const kios: Origin = { name: 'kios', version: KIOS, kind: 'kios' };
@@ -84,11 +86,15 @@ function addPrograms(tree: Tree, request: RootRequest): void {
   tree.symlink('/lib/kios/cni/portmap', '/bin/init');
 }
 
+/** Path of the empty file system of a data partition. */
+const DATA_IMAGE = '/lib/kios/data.image';
+
 function addKernel(tree: Tree, { kernel, modulesSha256 }: RootRequest): Promise<void> {
   // The only one that init mounts over the folder below.
   tree.text('/lib/kios/modules.sha256', `${modulesSha256}\n`, kios);
   tree.text('/lib/kios/early-table', kernel.early.table, kernel.origin);
   tree.text('/lib/kios/module-requests', kernel.requests, kernel.origin);
+  tree.text('/lib/kios/network-table', kernel.network, kernel.origin);
   if (kernel.layout !== undefined)
     tree.text('/lib/kios/kernel-layout.json', kernel.layout, kernel.origin);
   return addFolder(tree, `/lib/modules/${kernel.version}`, kernel.modules, kernel.origin);
@@ -173,6 +179,7 @@ export async function makeRoot(request: RootRequest): Promise<Tree> {
   tree.text(CONTAINERD, stampSandbox(containerd, request.references), kios);
   const kubelet = await readFile(path.join(ROOTFS, KUBELET), 'utf8');
   tree.text(KUBELET, stampAllowlist(kubelet, request.preloaded), kios);
+  tree.file(DATA_IMAGE, 0o644, { bytes: request.dataImage }, kios);
   addConfiguration(tree, request);
   return tree.graft(STORE, request.store);
 }

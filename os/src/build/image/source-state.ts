@@ -1,7 +1,7 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 import { fileSha256, sha256 } from '../../workstation/digest.ts';
+import { pathsBelow } from '../../workstation/paths-below.ts';
 import { repository } from '../../workstation/paths.ts';
 import { run } from '../../workstation/run.ts';
 
@@ -23,8 +23,8 @@ export async function sourceTime(): Promise<number> {
  */
 export async function ownCode(): Promise<string> {
   const folder = path.resolve(import.meta.dirname, '..');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const paths = files.map((file) => path.join(file.parentPath, file.name)).toSorted();
-  return sha256((await Promise.all(paths.map(fileSha256))).join());
+  const { files } = await pathsBelow(folder);
+  return sha256(
+    (await Promise.all(files.map((name) => fileSha256(path.join(folder, name))))).join(),
+  );
 }

@@ -14,6 +14,7 @@ const WORDS: readonly (readonly [word: string, why: string, only?: Arch])[] = [
   ['quiet', 'kernel messages on a slow serial port cost boot time'],
   ['loglevel=3', 'errors still appear'],
   ['panic=10', 'a machine that cannot continue reboots'],
+  ['oops=panic', 'nor does a damaged one go on, or hang, before init sets the same'],
   ['slab_nomerge', 'a heap overflow stays within one kind of object'],
   ['randomize_kstack_offset=on', 'stack addresses cannot be guessed'],
   ['vsyscall=none', 'no executable page at a fixed address', 'amd64'],
@@ -76,6 +77,12 @@ export const commandLine = (arch: Arch): string => [CONSOLE[arch], ...wordsOf(ar
 /** Consoles of boards: on a Raspberry Pi 4 the pins 8 and 10 of its header belong to the small UART. */
 const BOARD_CONSOLE = { rpi4: 'console=tty0 console=ttyS1,115200' } as const;
 
+/**
+ * Stands in a board's kernel command line before the words of people, which an update takes over. The kernel takes it
+ * for a module's.
+ */
+export const ADDED = 'kios.added';
+
 /** Returns the kernel command line of a board. */
 export const boardCommandLine = (board: Board): string =>
-  [BOARD_CONSOLE[board], ...wordsOf(BOARD_ARCH[board])].join(' ');
+  [BOARD_CONSOLE[board], ...wordsOf(BOARD_ARCH[board]), ADDED].join(' ');

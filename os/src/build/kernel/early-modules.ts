@@ -1,3 +1,5 @@
+import { loadOrder, type ModuleIndex } from './module-index.ts';
+
 /**
  * The modules that init itself loads because the root, the data partition or the seed volume needs them. The modloader
  * loads everything else. Format of the table: docs/host-api.md section 8.
@@ -14,6 +16,8 @@ const FILE_SYSTEMS = {
   udf: ['udf'],
   // Init reads there which partition the machine was booted from.
   efivarfs: ['efivarfs'],
+  // The TPM has the key of such a volume.
+  crypto_LUKS: ['tpm_tis', 'tpm_crb'],
 };
 
 /** Drivers of disks and of their buses; loaded only for a device that needs them. Each is part of the root. */
@@ -24,50 +28,6 @@ export const STORAGE = [
   'xhci_pci', 'xhci_plat_hcd', 'ehci_pci', 'dwc2', 'usb_storage', 'uas',
   'sdhci_pci', 'sdhci_acpi', 'sdhci_iproc', 'bcm2835', 'rtsx_pci', 'rtsx_pci_sdmmc', 'mmc_block',
 ]; // prettier-ignore
-
-/** The modules of a kernel in depmod's files. Names are normalised (`-` is `_`). */
-export interface ModuleIndex {
-  /**
-   * Module name → its file and the files it needs, in the order of modules.dep (nearest first), relative to the folder
-   * of modules.dep.
-   */
-  readonly files: ReadonlyMap<string, readonly string[]>;
-  readonly builtin: ReadonlySet<string>;
-  /** Alias patterns in file order. */
-  readonly aliases: readonly { readonly pattern: string; readonly module: string }[];
-}
-
-const nameOf = (file: string): string =>
-  file
-    .slice(file.lastIndexOf('/') + 1)
-    .replace(/\.ko(\.\w+)?$/, '')
-    .replaceAll('-', '_');
-
-/** Parses modules.dep, modules.builtin and modules.alias. */
-export function parseModuleIndex(dep: string, builtin: string, alias: string): ModuleIndex {
-  const files = new Map<string, readonly string[]>();
-  for (const line of dep.split('\n')) {
-    const [file, needs] = line.split(':');
-    if (file === undefined || needs === undefined) continue;
-    files.set(nameOf(file), [file, ...needs.split(' ').filter((name) => name !== '')]);
-  }
-  const aliases = alias.split('\n').flatMap((line) => {
-    const match = /^alias (\S+) (\S+)$/.exec(line);
-    return match === null ? [] : [{ pattern: match[1]!, module: match[2]!.replaceAll('-', '_') }];
-  });
-  return { files, builtin: new Set(builtin.split('\n').filter(Boolean).map(nameOf)), aliases };
-}
-
-/**
- * Returns the files to load for `modules`, dependencies first, each once. Modules that are built in or missing have
- * none.
- */
-export function loadOrder(index: ModuleIndex, modules: readonly string[]): string[] {
-  const order = new Set<string>();
-  for (const name of modules)
-    for (const file of (index.files.get(name) ?? []).toReversed()) order.add(file);
-  return [...order];
-}
 
 /** erofs takes its checksum from any crypto driver that is loaded, and does not load without one. */
 const SOFT: Readonly<Record<string, readonly string[]>> = {

@@ -2,23 +2,20 @@ import { mkdir, readdir, readFile, rename, cp, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 
 import { cached, cacheKey } from '../../workstation/cache.ts';
-import type { Arch, Board } from '../../workstation/paths.ts';
+import { type Arch, type Board, repository } from '../../workstation/paths.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import type { Origin } from '../formats/tree.ts';
 import { dependencyOf, extract, fetchDebian } from '../sources/debian/archive.ts';
 import type { Toolroot } from '../sources/debian/toolroot.ts';
 import { type BoardFiles, buildKernel } from './build.ts';
-import {
-  type EarlyModules,
-  type ModuleIndex,
-  parseModuleIndex,
-  planEarlyModules,
-} from './early-modules.ts';
+import { type EarlyModules, planEarlyModules } from './early-modules.ts';
 import { type AllModules, essentialModules } from './essential-modules.ts';
 import { guardLayout } from './guard-layout.ts';
 import type { KernelName } from './kernel-name.ts';
+import { type ModuleIndex, parseModuleIndex } from './module-index.ts';
 import { EXCLUDED, readOptional, shipsModule } from './module-set.ts';
 import { withoutSignature } from './module-signature.ts';
+import { planNetworkModules } from './network-modules.ts';
 import { planRequests, readRequestable } from './requests.ts';
 
 export interface Kernel {
@@ -33,6 +30,8 @@ export interface Kernel {
   readonly early: EarlyModules;
   /** Init's table of the modules that the kernel may ask for. */
   readonly requests: string;
+  /** Init's table of the drivers of network cards. */
+  readonly network: string;
   /** What init's guard has to know of a kernel that can attach programs to its functions: that of amd64. */
   readonly layout?: string | undefined;
   readonly origin: Origin;
@@ -71,30 +70,36 @@ async function unpackModules(
 const readIndex = (modules: string, file: string): Promise<string> =>
   readFile(path.join(modules, `modules.${file}`), 'utf8');
 
+/** The image's own settings of the module loader, which init's table of network cards goes by. */
+const SETTINGS = path.join(repository, 'os/rootfs/etc/kios/modules/modprobe.d/zz-image.conf');
+
 async function moduleIndex(modules: string): Promise<ModuleIndex> {
-  const files = ['dep', 'builtin', 'alias'].map((file) => readIndex(modules, file));
-  const [dep, builtin, alias] = await Promise.all(files);
-  return parseModuleIndex(dep!, builtin!, alias!);
+  const files = ['dep', 'builtin', 'alias', 'softdep'].map((file) => readIndex(modules, file));
+  const [dep, builtin, alias, softdep] = await Promise.all(files);
+  const settings = await readFile(SETTINGS, 'utf8');
+  return parseModuleIndex(dep!, builtin!, alias!, `${softdep}${settings}`);
 }
 
 /** Also of the modules in modules.erofs: where the machine has it, it covers the folder of the root's. */
-const requestsOf = async (modules: string): Promise<string> =>
-  planRequests(
-    await readRequestable(),
-    await moduleIndex(modules),
-    await readIndex(modules, 'devname'),
-  );
+async function laterTables(modules: string): Promise<Pick<Kernel, 'requests' | 'network'>> {
+  const index = await moduleIndex(modules);
+  const devname = await readIndex(modules, 'devname');
+  return {
+    requests: planRequests(await readRequestable(), index, devname),
+    network: planNetworkModules(index),
+  };
+}
 
 /** Divides the modules of a kernel into those of the root and those of modules.erofs. */
 async function divided(
   all: AllModules,
-): Promise<Pick<Kernel, 'modules' | 'allModules' | 'early' | 'requests'>> {
+): Promise<Pick<Kernel, 'modules' | 'allModules' | 'early' | 'requests' | 'network'>> {
   const modules = await essentialModules(all, await readOptional());
   return {
     modules,
     allModules: all.folder,
     early: planEarlyModules(await moduleIndex(modules)),
-    requests: await requestsOf(all.folder),
+    ...(await laterTables(all.folder)),
   };
 }
 

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { parse } from 'yaml';
 
 import { repository } from '../../workstation/paths.ts';
-import { loadOrder, type ModuleIndex } from './early-modules.ts';
+import { loadOrder, type ModuleIndex } from './module-index.ts';
 
 const LIST = path.join(repository, 'os/kernel/requests.yaml');
 

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addressToHex, type DhcpPacket, optionOf, readPcap, typeName } from '@kios/testkit/dhcp';
 
 import { CONSOLE_SOCKET, EVENTS } from '../../../guest/src/scripts.ts';
+import { startOnHost } from '../../lab/debug-pod.ts';
+import { scriptCommand } from '../../lab/guest-program.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import type { Machine } from '../../lab/qemu/machine.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion } from './assertion.ts';
-import { startOnHost } from './debug-pod.ts';
-import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
 import type { Untrusted } from './untrusted-node.ts';
 

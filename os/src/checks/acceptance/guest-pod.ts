@@ -1,5 +1,5 @@
+import { guestProgram, MAIN_FILE, RUNTIME, RUNTIME_IMAGE } from '../../lab/guest-program.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
-import { guestProgram, MAIN_FILE, RUNTIME, RUNTIME_IMAGE } from './guest-program.ts';
 
 /** Key of the program in its ConfigMap. */
 const KEY = 'guest.cjs';

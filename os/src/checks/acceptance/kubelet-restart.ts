@@ -1,6 +1,6 @@
+import { runOnHost } from '../../lab/debug-pod.ts';
+import { scriptCommand } from '../../lab/guest-program.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
-import { runOnHost } from './debug-pod.ts';
-import { scriptCommand } from './guest-program.ts';
 import { hostProcesses } from './host.ts';
 import { nextEvent } from './next-event.ts';
 import { staticContainers } from './static-pods.ts';

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
+import { startOnHost } from '../../lab/debug-pod.ts';
+import { scriptCommand } from '../../lab/guest-program.ts';
 import { MACHINE_FILES } from '../../lab/qemu/arguments.ts';
 import { qmp } from '../../lab/qemu/qmp.ts';
 import { demand, type Assertion, type Subject } from './assertion.ts';
-import { startOnHost } from './debug-pod.ts';
-import { scriptCommand } from './guest-program.ts';
 import { nextEvent } from './next-event.ts';
-import { STATIC_PODS_RUN_AFTER_PRESSURE } from './static-pods.ts';
+import { checkStaticPods } from './static-pods.ts';
 
 const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 const ORDER_REBOOT = 0x06;
@@ -82,7 +82,7 @@ export const PODS_AFTER_REBOOT: Assertion = {
     const end = Date.now() + PODS_DEADLINE_MS;
     for (;;) {
       try {
-        return await STATIC_PODS_RUN_AFTER_PRESSURE.check(subject);
+        return await checkStaticPods(subject, true);
       } catch (error) {
         if (Date.now() > end) throw error;
         await sleep(1000);

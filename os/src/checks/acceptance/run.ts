@@ -2,6 +2,7 @@ import { EXIT, KiosError, describe } from '@kios/errors';
 
 import type { HostFacts } from '../../../guest/src/host-facts.ts';
 import type { UpNode } from '../../lab/bring-up.ts';
+import { lookAtHost } from '../../lab/debug-pod.ts';
 import { NODE_ADDRESS } from '../../lab/node.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import type { Progress } from '../../workstation/progress.ts';
@@ -13,7 +14,6 @@ import { MEDIA_OFFERS, MEDIA_REFUSALS, MEDIA_TRACES, VOLUME } from './attacks/me
 import { METADATA_ASSERTIONS } from './attacks/metadata.ts';
 import { SAME_MACHINE, TWIN_CASES } from './attacks/twin.ts';
 import { CABLE_ASSERTIONS, RACE_ASSERTION } from './cable.ts';
-import { lookAtHost } from './debug-pod.ts';
 import { buildEdited } from './edited-image.ts';
 import { FEATURE_ASSERTIONS } from './features.ts';
 import { HARDENED_ASSERTIONS } from './hardened.ts';

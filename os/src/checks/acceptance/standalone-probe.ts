@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
 import { CONSOLE_SOCKET } from '../../../guest/src/scripts.ts';
-import { RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
+import { RUNTIME_IMAGE, scriptCommand } from '../../lab/guest-program.ts';
 
 const HOST_FOLDERS = ['/var/log/pods', '/etc/kubernetes'] as const;
 const WATCH_SECONDS = 15;

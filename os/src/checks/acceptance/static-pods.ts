@@ -19,26 +19,7 @@ const ContainerStatus = v.object({
   restartCount: v.number(),
   containerID: v.optional(v.string(), ''),
   state: v.object({ running: v.optional(v.object({ startedAt: v.string() })) }),
-  lastState: v.optional(
-    v.object({
-      terminated: v.optional(v.object({ startedAt: v.nullish(v.string()) })),
-      waiting: v.optional(v.looseObject({})),
-    }),
-    {},
-  ),
 });
-
-type ContainerStatus = v.InferOutput<typeof ContainerStatus>;
-
-/**
- * Says whether kubelet recorded the previous attempt of a container as one that never started, as when a restart of
- * kubelet interrupts its creation: one that was created alone counts as waiting. Without a record the attempt counts as
- * a restart.
- */
-function neverRan({ lastState: { terminated, waiting } }: ContainerStatus): boolean {
-  if (terminated === undefined) return waiting !== undefined;
-  return !(Date.parse(terminated.startedAt ?? '') > 0);
-}
 
 const Pod = v.object({
   metadata: v.object({
@@ -48,6 +29,7 @@ const Pod = v.object({
   status: v.object({
     phase: v.string(),
     containerStatuses: v.optional(v.array(ContainerStatus), []),
+    initContainerStatuses: v.optional(v.array(ContainerStatus), []),
   }),
 });
 
@@ -59,25 +41,37 @@ interface StaticContainer {
   readonly id: string;
   /** UID that the pod has on the node; its mirror in the API server has another one. */
   readonly podUid: string;
-  /** Restarts of a container that had run; an attempt that never started is not one. */
-  readonly restarts: number;
+}
+
+/** Returns the pods that kubelet read from files. */
+async function staticPods(kubectl: Kubectl): Promise<v.InferOutput<typeof Pod>[]> {
+  const { items } = v.parse(Pods, await kubectl.get('pods', '-A'));
+  return items.filter(
+    ({ metadata }) => metadata.annotations['kubernetes.io/config.source'] === 'file',
+  );
 }
 
 /** Returns the running containers of the pods that kubelet read from files. */
 export async function staticContainers(kubectl: Kubectl): Promise<StaticContainer[]> {
-  const { items } = v.parse(Pods, await kubectl.get('pods', '-A'));
-  const fromFiles = items.filter(
-    ({ metadata }) => metadata.annotations['kubernetes.io/config.source'] === 'file',
-  );
-  return fromFiles.flatMap(({ metadata, status }) =>
+  const pods = await staticPods(kubectl);
+  return pods.flatMap(({ metadata, status }) =>
     status.containerStatuses
       .filter(({ state }) => state.running !== undefined)
       .map((container) => ({
         title: `${metadata.name}/${container.name}`,
         id: container.containerID.replace(/^.*:\/\//, ''),
         podUid: metadata.annotations['kubernetes.io/config.hash'] ?? '',
-        restarts: neverRan(container) ? 0 : container.restartCount,
       })),
+  );
+}
+
+/** Returns the containers of static pods that were made more than once, of which some may never have run. */
+async function restarted(kubectl: Kubectl): Promise<string[]> {
+  const pods = await staticPods(kubectl);
+  return pods.flatMap(({ metadata, status }) =>
+    [...status.initContainerStatuses, ...status.containerStatuses]
+      .filter(({ restartCount }) => restartCount > 0)
+      .map(({ name, restartCount }) => `${metadata.name}/${name} ${restartCount} times`),
   );
 }
 
@@ -132,8 +126,11 @@ const unlike = (facts: HostFacts, pods: readonly ShippedPod[], isCleared: boolea
 
 type NodeSubject = Pick<Subject, 'kubectl' | 'nodeName' | 'lookAtHost'>;
 
-/** The host is asked besides the API server, which may still show a boot before. */
-async function checkStaticPods(subject: NodeSubject, isCleared: boolean): Promise<string> {
+/**
+ * Demands that every shipped pod runs or has ended well. The host is asked besides the API server, which may still show
+ * a boot before. `isCleared` is for a node whose disk was full.
+ */
+export async function checkStaticPods(subject: NodeSubject, isCleared = false): Promise<string> {
   const pods = await shippedPods();
   const staying = pods.filter(({ ends }) => !ends);
   const faults: string[] = [];
@@ -143,19 +140,11 @@ async function checkStaticPods(subject: NodeSubject, isCleared: boolean): Promis
   return `${staying.length} run, ${pods.length - staying.length} ended`;
 }
 
-export const STATIC_PODS_RUN: Assertion<NodeSubject> = {
-  name: 'every static pod of the image runs with all its containers, or has ended well by design',
-  check: (subject) => checkStaticPods(subject, false),
-};
-
-/** The same claim for a node whose disk was full. */
-export const STATIC_PODS_RUN_AFTER_PRESSURE: Assertion<NodeSubject> = {
-  name: STATIC_PODS_RUN.name,
-  check: (subject) => checkStaticPods(subject, true),
-};
-
 export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
-  STATIC_PODS_RUN,
+  {
+    name: 'every static pod of the image runs with all its containers, or has ended well by design',
+    check: (subject) => checkStaticPods(subject),
+  },
   {
     name: 'when bootstrap set the host name, every static pod kept its UID, its sandbox and its containers',
     check: async ({ kubectl, machine, lookAtHost }) => {
@@ -179,10 +168,15 @@ export const STATIC_POD_ASSERTIONS: readonly Assertion[] = [
         const known = shown.find(({ id }) => id === old.id);
         demand(known?.podUid === old.podUid, `the API server does not show ${title} with its UID`);
       }
-      const restarted = shown.filter(({ restarts }) => restarts > 0);
-      const list = restarted.map(({ title, restarts }) => `${title} ${restarts} times`);
-      demand(restarted.length === 0, `restarted: ${list.join(', ')}`);
       return `${before.length} containers of ${new Set(before.map(({ podUid }) => podUid)).size} pods from before`;
+    },
+  },
+  {
+    name: 'no container of a static pod was made a second time, whatever kubelet was doing when it was restarted to join',
+    check: async ({ kubectl }) => {
+      const again = await restarted(kubectl);
+      demand(again.length === 0, `restarted: ${again.join(', ')}`);
+      return 'no restart';
     },
   },
 ];

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
 
 import { imageName } from '../../build/shipped.ts';
+import { AGENT_FILE, RUNTIME, RUNTIME_IMAGE, scriptCommand } from '../../lab/guest-program.ts';
 import type { Kubectl } from '../../lab/kubectl.ts';
 import { demand, type Assertion } from './assertion.ts';
-import { AGENT_FILE, RUNTIME, RUNTIME_IMAGE, scriptCommand } from './guest-program.ts';
 
 const NAME = 'acceptance';
 const PORT = 8080;

@@ -13,6 +13,7 @@ const IMAGE = [
   'agents',
   'init',
   'manifests',
+  'os/boot-guard',
   'os/esp',
   'os/kernel',
   'os/manifest-policy.yaml',
@@ -31,6 +32,7 @@ const LAB = ['os/boards', 'os/guest', 'os/src/lab', 'os/src/workstation'];
 const READ: Readonly<Record<string, readonly string[]>> = {
   'custom-bootstrap': ['examples/bootstrap-custom', 'os/test/support/azure-disc.iso.gz'],
   'device-links': ['init/internal/devlinks'],
+  encryption: ['examples/attestation', 'init/internal/tpm'],
   lifecycle: ['examples/lifecycle'],
   logs: ['examples/node-logs'],
   look: ['examples/monitoring'],
@@ -41,6 +43,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
     'packages/netlink/test',
     'os/src/checks/suites/programs.ts',
   ],
+  update: ['examples/lifecycle', 'examples/update'],
 };
 /** Decides whether a suite runs, not what it finds. */
 const RECORDING = ['os/src/checks/suites', 'os/test/support/recorded.ts'];

@@ -2,13 +2,20 @@ import type { CommandModule } from 'yargs';
 
 import { type KernelName, KERNELS } from '../../build/kernel/kernel-name.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
+import { usageError } from '../../workstation/usage-error.ts';
+import { growthBench } from './bench-growth.ts';
+import { memoryBench } from './bench-memory.ts';
+import { runtimesBench } from './bench-runtimes.ts';
+import { secureBootBench } from './bench-secure-boot.ts';
 import { jsonOption } from './json-option.ts';
 
 interface BootArgs {
   json: boolean;
-  baseline: boolean;
+  // Without defaults: yargs takes a default for a conflict.
+  baseline: boolean | undefined;
   kernel: KernelName | undefined;
   memory: string | undefined;
+  crun: boolean | undefined;
 }
 
 const LEAST_MIB = 256;
@@ -17,7 +24,10 @@ const LEAST_MIB = 256;
 function sizesOf(list: string): number[] {
   const sizes = list.split(',').map(Number);
   if (sizes.every((size) => Number.isInteger(size) && size >= LEAST_MIB)) return sizes;
-  throw new Error(`--memory needs sizes in MiB, ${LEAST_MIB} or more, as in 512,2048: ${list}`);
+  throw usageError(
+    `use --memory ${list}: a size is a whole number of MiB, ${LEAST_MIB} or more`,
+    'Give sizes with commas between them, as in 512,2048.',
+  );
 }
 
 interface BootstrapArgs {
@@ -91,7 +101,6 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
       .option('json', jsonOption)
       .option('baseline', {
         type: 'boolean',
-        default: false,
         describe: 'Also measure Debian with systemd, running the same programs and pod',
       })
       .option('kernel', {
@@ -102,17 +111,26 @@ const bootBench = (context: CommandContext): CommandModule<unknown, BootArgs> =>
         type: 'string',
         describe: 'Boot with each of these sizes of memory (MiB) instead',
       })
-      .conflicts('memory', 'baseline')
+      .option('crun', {
+        type: 'boolean',
+        describe: 'Boot with runc, and with Debian’s crun in its place, instead',
+      })
+      .conflicts('memory', ['baseline', 'crun'])
+      .conflicts('crun', 'baseline')
       .check(({ memory }) => memory === undefined || sizesOf(memory).length > 0)
       .example('$0 bench boot --kernel kios', 'Measure our own kernel only')
       .example('$0 bench boot --memory 512,2048,16384', 'See how boot grows with memory'),
-  handler: async ({ json, baseline, kernel, memory }) => {
+  handler: async ({ json, baseline, kernel, memory, crun }) => {
     if (memory !== undefined) {
       const { benchBootMemory } = await import('../../bench/boot-memory.ts');
       return benchBootMemory(context, { json, kernel, sizesMiB: sizesOf(memory) });
     }
+    if (crun === true) {
+      const { benchOciRuntimes } = await import('../../bench/boot-oci-runtimes.ts');
+      return benchOciRuntimes(context, { json, kernel });
+    }
     const { benchBoot } = await import('../../bench/boot.ts');
-    await benchBoot(context, { json, baseline, kernel });
+    await benchBoot(context, { json, baseline: baseline === true, kernel });
   },
 });
 
@@ -136,13 +154,20 @@ const dhcpBench = (context: CommandContext): CommandModule<unknown, DhcpArgs> =>
 
 export const benchCommand = (context: CommandContext): CommandModule => ({
   command: 'bench',
-  describe: 'Measure boot time, memory and the agents',
+  describe: 'Measure boot time, memory, the agents, and how costs grow',
   builder: (args) =>
     args
       .command(bootBench(context))
       .command(dhcpBench(context))
       .command(bootstrapBench(context))
+      .command(growthBench(context))
+      .command(memoryBench(context))
       .command(modulesBench(context))
-      .demandCommand(1, 'bench needs one of its commands: boot, bootstrap, dhcp, modules'),
+      .command(runtimesBench(context))
+      .command(secureBootBench(context))
+      .demandCommand(
+        1,
+        'bench needs one of its commands: boot, bootstrap, dhcp, growth, memory, modules, runtimes, secure-boot',
+      ),
   handler: () => {},
 });

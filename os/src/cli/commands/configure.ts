@@ -13,6 +13,8 @@ interface ConfigureArgs {
   modules: string | undefined;
   'kernel-argument': string[] | undefined;
   sysctl: string[] | undefined;
+  encrypt: boolean;
+  'recovery-key': string | undefined;
   show: boolean;
   json: boolean;
 }
@@ -45,6 +47,8 @@ const OPTIONS = {
     nargs: 1,
     describe: 'Setting of the kernel, NAME=VALUE, once for each; empty: none (docs/settings.md)',
   },
+  encrypt: flag('Have the data partition encrypted at the first boot (docs/encryption.md)'),
+  'recovery-key': text('File with the recovery key of an encrypted data partition, for one boot'),
   show: flag('Print what is there, after the changes if any are given'),
   json: flag('Print what is there as JSON'),
 } as const;
@@ -78,6 +82,10 @@ const EXAMPLES = [
     '$0 configure /dev/sdX --modules dist/amd64/modules.erofs',
     'Add drivers of rare hardware, and firmware if the build has some',
   ],
+  [
+    '$0 configure kios.img --encrypt',
+    'Encrypt the node’s data with a key that its TPM keeps; the system needs build --pcr-key',
+  ],
   ['$0 configure /dev/sdX --show', 'Look what a medium would make of a node'],
 ] as const;
 
@@ -109,6 +117,8 @@ export const configureCommand = (
       modules,
       kernelArguments: args['kernel-argument'],
       sysctls: args.sysctl,
+      encrypt: args.encrypt ? true : undefined,
+      recoveryKey: args['recovery-key'],
     };
     await configure(context, { target, wanted, show, json });
   },

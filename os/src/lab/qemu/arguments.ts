@@ -1,7 +1,9 @@
+import { KiosError } from '@kios/errors';
+
 import type { Arch } from '../../workstation/paths.ts';
 import type { Accelerator } from './accelerator.ts';
 import { splitFlags } from './flags.ts';
-import { type Firmware, machineFlags } from './platform.ts';
+import { type Firmware, machineFlags, secureBootFlags } from './platform.ts';
 
 /**
  * What a machine starts from in place of its disk, which it then does not have: `cd`, the disk's file in a CD drive;
@@ -27,7 +29,9 @@ export const NETBOOT_FILE = 'kios.efi';
 export interface MachineSpec {
   readonly arch: Arch;
   readonly accelerator: Accelerator;
-  readonly firmware: Pick<Firmware, 'code'>;
+  readonly firmware: Pick<Firmware, 'code' | 'secureCode'>;
+  /** Firmware that enforces Secure Boot once it has keys. */
+  readonly secureBoot?: boolean;
   readonly memoryMiB: number;
   readonly cpus: number;
   /** QEMU's model of the processor, in place of the platform's. */
@@ -39,6 +43,8 @@ export interface MachineSpec {
   readonly seed: boolean;
   /** The machine's own UUID (SMBIOS), of which it makes the name of a node that has no other. */
   readonly uuid: string;
+  /** The first disk refuses to be written, as a card does whose lock is closed. */
+  readonly lockedDisk?: boolean;
   /** An empty file, in which QEMU records each write to the first disk in its order (blklogwrites). */
   readonly writeLog?: string;
   /** Files of further disks. Their kernel names come after the first disk's and before the seed's. */
@@ -92,21 +98,26 @@ export const SCSI = 'scsi';
 /** Disks lose what was not written out when QEMU is killed, which no test does to a machine that it starts again. */
 const WRITABLE = ',cache=unsafe,discard=unmap';
 
+const READ_ONLY = ',readonly=on';
+
 const drive = (file: string, index: number, options = ''): string[] => [
   `-drive if=none,id=disk${index},format=raw,file=${file}${options}`,
   `-device virtio-blk-pci,drive=disk${index},bootindex=${index}`,
 ];
 
 /** QEMU counts the entries of the log when the guest flushes, which `cache=unsafe` would keep from it. */
+/** A log entry is one write of a request and its header, and with that a merged request has too many parts. */
 const loggedDrive = (log: string): string[] => [
   `-drive if=none,id=disk0,driver=blklogwrites,file.driver=raw,file.file.driver=file,file.file.filename=${FILES.disk},log.driver=raw,log.file.driver=file,log.file.filename=${log},cache=writeback,discard=unmap`,
-  '-device virtio-blk-pci,drive=disk0,bootindex=0',
+  '-device virtio-blk-pci,drive=disk0,bootindex=0,request-merging=off',
 ];
 
 /** Firmware starts the first of these. */
-const startDrive = ({ startFrom: medium, writeLog }: MachineSpec): string[] => {
-  if (medium === undefined)
-    return writeLog === undefined ? drive(FILES.disk, 0, WRITABLE) : loggedDrive(writeLog);
+const startDrive = ({ startFrom: medium, writeLog, lockedDisk }: MachineSpec): string[] => {
+  if (medium === undefined) {
+    if (writeLog !== undefined) return loggedDrive(writeLog);
+    return drive(FILES.disk, 0, lockedDisk === true ? READ_ONLY : WRITABLE);
+  }
   if ('cd' in medium)
     return [
       `-drive if=none,id=cd,media=cdrom,readonly=on,format=raw,file=${FILES.disk}`,
@@ -199,6 +210,18 @@ const commandLine = (words: readonly string[]): string[] =>
         `-smbios type=11,value=io.systemd.stub.kernel-cmdline-extra=${words.join(' ').replaceAll(',', ',,')}`,
       ];
 
+function firmwareCode({ firmware, secureBoot, arch }: MachineSpec): string {
+  if (secureBoot !== true) return firmware.code;
+  if (firmware.secureCode !== undefined) return firmware.secureCode;
+  throw new KiosError('KIOS_QEMU', `start a machine of ${arch} with Secure Boot`);
+}
+
+const firmwareFlags = (spec: MachineSpec): string[] => [
+  ...(spec.secureBoot === true ? secureBootFlags() : []),
+  `-drive if=pflash,format=raw,readonly=on,file=${firmwareCode(spec)}`,
+  `-drive if=pflash,format=raw,file=${FILES.vars}`,
+];
+
 /** Returns the arguments of QEMU for one machine. */
 export const qemuArguments = (spec: MachineSpec): string[] =>
   splitFlags([
@@ -211,11 +234,10 @@ export const qemuArguments = (spec: MachineSpec): string[] =>
     '-nodefaults',
     '-no-user-config',
     '-display none',
-    `-drive if=pflash,format=raw,readonly=on,file=${spec.firmware.code}`,
-    `-drive if=pflash,format=raw,file=${FILES.vars}`,
+    ...firmwareFlags(spec),
     ...startDrive(spec),
     ...(spec.disks ?? []).flatMap(furtherDisk),
-    ...(spec.seed ? drive(FILES.seed, 1, ',readonly=on') : []),
+    ...(spec.seed ? drive(FILES.seed, 1, READ_ONLY) : []),
     ...(spec.scsi === true ? [`-device virtio-scsi-pci,id=${SCSI}`] : []),
     ...(spec.quietCard === true
       ? ['-netdev hubport,id=quiet,hubid=0', '-device virtio-net-pci,netdev=quiet,romfile=']

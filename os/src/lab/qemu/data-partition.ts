@@ -19,16 +19,19 @@ export async function findDataPartition(disk: string): Promise<number> {
   });
 }
 
-/** Runs commands of debugfs(8), which needs no mount, on the data partition of a disk image. */
-async function debugfs(disk: string, commands: readonly string[]): Promise<string> {
-  const device = `${disk}?offset=${await findDataPartition(disk)}`;
+/** Returns the data partition of a disk image as the tools of ext4 are told of it. */
+export const dataPartition = async (disk: string): Promise<string> =>
+  `${disk}?offset=${await findDataPartition(disk)}`;
+
+/** Runs commands of debugfs(8), which needs no mount, on an ext4 file system. */
+export async function debugfs(device: string, commands: readonly string[]): Promise<string> {
   const input = `${commands.join('\n')}\n`;
   return run('/usr/sbin/debugfs', ['-w', '-f', '-', device], { input });
 }
 
 /** Returns the names in a folder of the data partition of a disk that no machine uses; none if it does not exist. */
 export async function listData(disk: string, folder: string): Promise<string[]> {
-  const listing = await debugfs(disk, [`ls -p ${folder}`]);
+  const listing = await debugfs(await dataPartition(disk), [`ls -p ${folder}`]);
   // /INODE/MODE/UID/GID/NAME/SIZE/
   const names = [...listing.matchAll(/^\/\d+\/\d+\/\d+\/\d+\/([^/]+)\//gm)].map(
     ([, name = '']) => name,
@@ -42,11 +45,14 @@ const parents = (file: string): string[] => {
 };
 
 /** A file with this content, a link to this target, or a FIFO. */
-type DataEntry = { readonly content: string } | { readonly link: string } | { readonly fifo: true };
+export type DataEntry =
+  | { readonly content: string | Uint8Array; readonly mode?: number }
+  | { readonly link: string }
+  | { readonly fifo: true };
 
-/** Adds entries, by path, to the data partition of a disk that no machine uses, and makes missing folders. */
-export async function writeToData(
-  disk: string,
+/** Adds entries, by path, to an ext4 file system that no machine uses, and makes missing folders. */
+export async function writeToExt4(
+  device: string,
   entries: Readonly<Record<string, DataEntry>>,
 ): Promise<void> {
   const dir = await mkdtemp(path.join(tmpdir(), 'kios-data-'));
@@ -58,12 +64,18 @@ export async function writeToData(
       else if ('fifo' in entry)
         commands.push(`cd ${path.dirname(file)}`, `mknod ${path.basename(file)} p`, 'cd /');
       else {
-        await writeFile(source, entry.content, { mode: 0o644 });
+        await writeFile(source, entry.content, { mode: entry.mode ?? 0o644 });
         commands.push(`write ${source} ${file}`);
       }
     }
-    await debugfs(disk, commands);
+    await debugfs(device, commands);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
+
+/** Adds entries, by path, to the data partition of a disk that no machine uses, and makes missing folders. */
+export const writeToData = async (
+  disk: string,
+  entries: Readonly<Record<string, DataEntry>>,
+): Promise<void> => writeToExt4(await dataPartition(disk), entries);

@@ -41,6 +41,12 @@ export async function openEmulator(arch: Arch, progress: Progress = silent): Pro
   const data = ['qemu', 'seabios'].flatMap((name) => ['-L', path.join(share, name)]);
   return {
     command: [...withModules, ...commandIn(root, `usr/bin/${program}`), ...data],
-    firmware: { code: path.join(share, firmware.code), vars: path.join(share, firmware.vars) },
+    firmware: {
+      code: path.join(share, firmware.code),
+      vars: path.join(share, firmware.vars),
+      ...(firmware.secureCode === undefined
+        ? {}
+        : { secureCode: path.join(share, firmware.secureCode) }),
+    },
   };
 }

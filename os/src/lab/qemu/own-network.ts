@@ -5,7 +5,9 @@ import path from 'node:path';
 
 import { describe } from '@kios/errors';
 
+import { openTools } from '../../build/sources/debian/toolroot.ts';
 import { killGroup } from '../../workstation/process.ts';
+import { silent } from '../../workstation/progress.ts';
 import { MACHINE_FILES } from './arguments.ts';
 import { splitFlags } from './flags.ts';
 
@@ -42,6 +44,26 @@ const CLOSE_AND_START = 'exec "$@" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-';
 const portList = (ports: readonly number[], address = ''): string =>
   ports.length === 0 ? 'none' : `${address}${ports.join(',')}`;
 
+/** Who makes the network. */
+interface Starter {
+  /** The program, with the arguments that every start needs. */
+  readonly pasta: readonly string[];
+  readonly isRoot: boolean;
+}
+
+/** That of the workstation, which a profile may let a user start on Ubuntu. */
+const INSTALLED = ['pasta'];
+
+/**
+ * Returns pasta of the image's release. Those of Debian 12 and Ubuntu 24.04 keep the end of a large answer from a
+ * reader that is slow, for ever (mended in passt 2024_10_30): a guest that pulls a large image never ends.
+ */
+async function releasesPasta(): Promise<readonly string[]> {
+  const tools = await openTools<'usr/bin/pasta'>(['passt', 'libc6'], silent);
+  // It would lead the workstation's connections past the loopback of the namespace, where QEMU listens.
+  return [...tools.command('usr/bin/pasta'), '--host-lo-to-ns-lo'];
+}
+
 /**
  * Returns the programs that start another one in a network namespace of its own, from which only these ports and the
  * networks beyond the workstation are reached. They and the started program end together. As root no user namespace is
@@ -49,9 +71,9 @@ const portList = (ports: readonly number[], address = ''): string =>
  */
 export const networkWrapper = (
   ports: CrossingPorts,
-  { isRoot, resolvConf }: { readonly isRoot: boolean; readonly resolvConf?: string },
+  { pasta, isRoot, resolvConf }: Starter & { readonly resolvConf?: string },
 ): string[] => [
-  'pasta',
+  ...pasta,
   ...(isRoot ? ['--netns-only', '--runas', '0'] : []),
   ...splitFlags([
     '--foreground',
@@ -86,12 +108,12 @@ export const asksLoopback = (resolvConf: string): boolean =>
  * Returns why a network of its own cannot be made here, as pasta says it; undefined when it can. A pasta that fails
  * leaves a process behind that waits for it and holds its output open: so this is a file, and its group is killed.
  */
-async function refusal(dir: string, isRoot: boolean): Promise<string | undefined> {
-  const [pasta = '', ...args] = networkWrapper({ toMachine: [], toWorkstation: [] }, { isRoot });
+async function refusal(dir: string, starter: Starter): Promise<string | undefined> {
+  const [program = '', ...args] = networkWrapper({ toMachine: [], toWorkstation: [] }, starter);
   const log = path.join(dir, MACHINE_FILES.networkLog);
   await using output = await open(log, 'w', 0o600);
   const stdio = ['ignore' as const, output.fd, output.fd];
-  const child = spawn(pasta, [...args, 'true'], { cwd: dir, detached: true, stdio });
+  const child = spawn(program, [...args, 'true'], { cwd: dir, detached: true, stdio });
   try {
     const exit = await once(child, 'exit', { signal: AbortSignal.timeout(PROBE_MS) });
     if (exit[0] === 0) return undefined;
@@ -110,10 +132,15 @@ export const exposureWarning = (reason: string): string =>
 /** Prepares a network of its own for the machine in `dir`. */
 export async function ownNetwork(dir: string, ports: CrossingPorts): Promise<Network> {
   const isRoot = process.getuid?.() === 0;
-  const exposed = await refusal(dir, isRoot);
-  if (exposed !== undefined) return { wrapper: [], exposed };
+  const starter = { pasta: await releasesPasta(), isRoot };
+  const exposed = await refusal(dir, starter);
+  if (exposed !== undefined) {
+    starter.pasta = INSTALLED;
+    if ((await refusal(dir, starter)) !== undefined) return { wrapper: [], exposed };
+  }
   const text = await readFile(RESOLV_CONF, 'utf8').catch(() => '');
-  if (!asksLoopback(text)) return { wrapper: networkWrapper(ports, { isRoot }) };
+  if (!asksLoopback(text)) return { wrapper: networkWrapper(ports, starter) };
   await writeFile(path.join(dir, OWN_RESOLV_CONF), `nameserver ${RESOLVER}\n`);
-  return { wrapper: networkWrapper(ports, { isRoot, resolvConf: await realpath(RESOLV_CONF) }) };
+  const resolvConf = await realpath(RESOLV_CONF);
+  return { wrapper: networkWrapper(ports, { ...starter, resolvConf }) };
 }

@@ -4,6 +4,8 @@ import type { Arch } from '../../workstation/paths.ts';
 export interface Firmware {
   readonly code: string;
   readonly vars: string;
+  /** The code that can enforce Secure Boot, where there is one; it uses the same variables. */
+  readonly secureCode?: string;
 }
 
 /** QEMU's program and machine for one architecture. */
@@ -30,7 +32,11 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
     // of the workstation's busy.
     processor: 'max,fsrm=off,erms=off,monitor=off',
     packages: ['qemu-system-x86', 'ovmf'],
-    firmware: { code: 'OVMF/OVMF_CODE_4M.fd', vars: 'OVMF/OVMF_VARS_4M.fd' },
+    firmware: {
+      code: 'OVMF/OVMF_CODE_4M.fd',
+      vars: 'OVMF/OVMF_VARS_4M.fd',
+      secureCode: 'OVMF/OVMF_CODE_4M.secboot.fd',
+    },
     memoryStart: 0,
   },
   arm64: {
@@ -48,3 +54,9 @@ export const PLATFORMS: Readonly<Record<Arch, Platform>> = {
 export function machineFlags(arch: Arch, processor = PLATFORMS[arch].processor): string[] {
   return [`-machine ${PLATFORMS[arch].machine}`, `-cpu ${processor}`];
 }
+
+/** Returns further flags for firmware that keeps its variables from the system, by a mode that only a PC has (SMM). */
+export const secureBootFlags = (): string[] => [
+  '-machine smm=on',
+  '-global driver=cfi.pflash01,property=secure,value=on',
+];

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, open, readFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 
+import { parseChoice, systemPrefix } from '@kios/host-api/board-slots';
+
 import { decodeGpt, TYPE } from '../../build/formats/gpt.ts';
 import { PI_FILES } from '../../build/image/boot-file.ts';
 import { openToolroot, openTools } from '../../build/sources/debian/toolroot.ts';
@@ -22,12 +24,14 @@ const TABLE_BYTES = 64 * 1024;
 
 /**
  * Words that only QEMU's board needs. It has no interrupt controller for HDMI and no I2C there, and waits for ever when
- * their drivers start. The console is the large UART, because `fitTree` takes the small one out.
+ * their drivers start. The console is the large UART, because `fitTree` takes the small one out. QEMU's model of the
+ * watchdog resets the board as soon as it is armed.
  */
 const WORDS = [
   'clk_ignore_unused',
   'initcall_blacklist=brcmstb_l2_driver_init,brcmstb_i2c_driver_init',
   'console=ttyAMA0,115200',
+  'kios.watchdog=off',
 ];
 
 /** QEMU's firmware says this board's serial number to nobody. */
@@ -47,7 +51,7 @@ const SEEDS = { 'rng-seed': 64, 'kaslr-seed': 8 };
  * controller that a board has for the wireless chip, and nothing switches that chip on. Its small UART interrupts all
  * the time as soon as a driver lets it say that it can send, and leaves the processors no time for anything else.
  */
-async function fitTree(file: string): Promise<void> {
+async function fitTree(file: string, prefix: string): Promise<void> {
   const packages = ['device-tree-compiler', 'libc6', 'libfdt1', 'libyaml-0-2'];
   const tools = await openTools<'usr/bin/fdtput'>(packages, silent);
   const put = (...args: string[]): Promise<string> => tools.run('usr/bin/fdtput', args);
@@ -55,6 +59,7 @@ async function fitTree(file: string): Promise<void> {
   await put('-c', file, chosen);
   await put('-t', 'x', file, chosen, 'boot-mode', '1');
   await put('-t', 'x', file, chosen, 'partition', '1');
+  await put('-t', 's', file, '/chosen', 'os_prefix', prefix);
   for (const [name, bytes] of Object.entries(SEEDS)) {
     const seed = [...randomBytes(bytes)].map((byte) => byte.toString(16));
     await put('-t', 'bx', file, '/chosen', name, ...seed);
@@ -72,17 +77,29 @@ async function bootOffset(disk: string): Promise<number> {
   return esp.offset;
 }
 
-/** Does the work of the board's loader, of which QEMU has none: reads the files of the card's first partition. */
+/**
+ * Does the work of the board's loader, of which QEMU has none: reads `config.txt` of the card's first partition, and
+ * the files of the system that it names. As the loader does, it takes those at the top when that system has no kernel.
+ */
 export async function loadPi(dir: string): Promise<PiBoot> {
   const disk = path.join(dir, MACHINE_FILES.disk);
   const from = `${disk}@@${await bootOffset(disk)}`;
   const tools = await openToolroot(silent);
-  const { kernel, initramfs, commandLine } = PI_FILES;
-  const names = [kernel, initramfs, commandLine, TREE].map((name) => `::${name}`);
-  await tools.run('usr/bin/mcopy', ['-n', '-o', '-i', from, ...names, dir]);
+  const copy = (...files: readonly string[]): Promise<string> =>
+    tools.run('usr/bin/mcopy', ['-n', '-o', '-i', from, ...files.map((file) => `::${file}`), dir]);
+  const { config, kernel, initramfs, commandLine } = PI_FILES;
+  await copy(config);
+  const choice = parseChoice(await readFile(path.join(dir, config), 'latin1'));
+  const wanted = choice === undefined ? '' : systemPrefix(choice.next);
+  const isThere = await copy(`${wanted}${kernel}`, `${wanted}${TREE}`).then(
+    () => true,
+    () => false,
+  );
+  const prefix = isThere ? wanted : '';
+  await copy(...[kernel, initramfs, commandLine, TREE].map((name) => `${prefix}${name}`));
   const tree = 'board.dtb';
   await copyFile(path.join(dir, TREE), path.join(dir, tree));
-  await fitTree(path.join(dir, tree));
+  await fitTree(path.join(dir, tree), prefix);
   const line = (await readFile(path.join(dir, commandLine), 'utf8')).trim();
   return { kernel, initramfs, tree, commandLine: line };
 }
@@ -90,10 +107,13 @@ export async function loadPi(dir: string): Promise<PiBoot> {
 /** A network card in place of the board's own, which QEMU lacks. */
 export const USB_CARD = { driver: 'usb-net', netdev: 'net0', id: 'card' } as const;
 
-/** Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB. Its network card is plugged in later. */
+/**
+ * Returns the arguments of QEMU for a Raspberry Pi 4 with 2 GiB. Its network card is plugged in later. A reset ends
+ * QEMU, which would start the same kernel again: the loader chooses anew at the next power-on.
+ */
 export const piArguments = (
   { kernel, initramfs, tree, commandLine }: PiBoot,
-  spec: Pick<MachineSpec, 'accelerator' | 'commandLine' | 'kubeletPort'>,
+  spec: Pick<MachineSpec, 'accelerator' | 'commandLine' | 'kubeletPort' | 'devices'>,
 ): string[] => [
   ...splitFlags([
     '-name kios',
@@ -104,6 +124,7 @@ export const piArguments = (
     '-nodefaults',
     '-no-user-config',
     '-display none',
+    '-no-reboot',
     `-drive if=sd,format=raw,file=${MACHINE_FILES.disk},cache=unsafe`,
     `-netdev user,id=net0,hostfwd=tcp:127.0.0.1:${spec.kubeletPort}-:10250`,
     ...serial('console', MACHINE_FILES.console),
@@ -111,6 +132,7 @@ export const piArguments = (
     `-initrd ${initramfs}`,
     `-dtb ${tree}`,
     `-qmp unix:${MACHINE_FILES.qmp},server=on,wait=off`,
+    ...(spec.devices ?? []),
   ]),
   '-append',
   [commandLine, ...WORDS, ...spec.commandLine].join(' '),

@@ -10,14 +10,13 @@ import { checkDocumentParts, partFlags } from '../../build/settings/document-par
 import { bundleAgent } from '../../workstation/agent-bundle.ts';
 import type { Progress } from '../../workstation/progress.ts';
 
+const Fault = v.object({ code: v.string(), message: v.string(), remedy: v.optional(v.string()) });
+
 /** The line with which an agent ends when it fails. */
-const Failure = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({
-    err: v.object({ code: v.string(), message: v.string(), remedy: v.optional(v.string()) }),
-  }),
-);
+const Failure = v.pipe(v.string(), v.parseJson(), v.object({ err: Fault }));
+
+/** The answer of an agent that is asked for its verdict. */
+const No = v.pipe(v.string(), v.parseJson(), v.object({ fault: Fault }));
 
 const Warning = v.object({ path: v.string(), why: v.string() });
 
@@ -29,7 +28,7 @@ const DocumentCheck = v.pipe(
     encoding: v.string(),
     kind: v.optional(v.string()),
     complete: v.boolean(),
-    values: v.array(v.object({ path: v.string(), value: v.unknown() })),
+    document: v.unknown(),
     warnings: v.array(Warning),
   }),
 );
@@ -50,6 +49,15 @@ interface Check {
   readonly after?: (folder: string) => Promise<void>;
 }
 
+/** Returns what an agent says of a text, by its verdict or by its last line. */
+function faultIn(output: string): v.InferOutput<typeof Fault> | undefined {
+  const no = v.safeParse(No, output);
+  if (no.success) return no.output.fault;
+  const lines = output.split('\n').map((line) => v.safeParse(Failure, line));
+  const said = lines.findLast(({ success }) => success);
+  return said?.success === true ? said.output.err : undefined;
+}
+
 /** Returns the error of an agent that refused the text in a file, or found none in it that is for a node. */
 function refusalOf(
   {
@@ -60,10 +68,8 @@ function refusalOf(
   output: string,
   file: string,
 ): KiosError {
-  const lines = output.trim().split('\n');
-  const said = lines.map((line) => v.safeParse(Failure, line)).findLast(({ success }) => success);
-  const { message, remedy } = said?.success === true ? said.output.err : { message: output.trim() };
-  const isAbsent = exitCode === EXIT.noInput && remedy !== undefined;
+  const { message, remedy } = faultIn(output) ?? { message: output, remedy: undefined };
+  const isAbsent = exitCode === EXIT.no && remedy !== undefined;
   return new KiosError(code, `use ${name}: ${message.replaceAll(file, name)}`, {
     exitCode: EXIT.data,
     remedy: isAbsent ? remedy : 'Correct it: a node would refuse it.',
@@ -88,7 +94,7 @@ async function ask(progress: Progress, check: Check): Promise<string> {
       await after?.(folder);
       return stdout;
     }
-    throw refusalOf({ code, name, exitCode }, `${stdout}\n${stderr}`, file);
+    throw refusalOf({ code, name, exitCode }, `${stdout}\n${stderr}`.trim(), file);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,3 +1,5 @@
+import { ADDED } from '../../build/kernel/command-line.ts';
+
 /** Who carries a word out, as init sorts them; `packages/host-api/vectors/arguments.json` binds both. */
 export type CarriedOutBy = 'init' | 'agents' | 'kernel' | 'nobody';
 
@@ -32,9 +34,6 @@ export const wordsOf = (text: string): string[] =>
 export const kernelWords = (words: readonly string[]): string =>
   words.filter((word) => carriedOutBy(word) === 'kernel').join(' ');
 
-/** Stands in a board's kernel command line before the words of a person. The kernel takes it for a module's. */
-const ADDED = 'kios.added';
-
 const isForKernel = (word: string): boolean => carriedOutBy(word) === 'kernel';
 
 /** Returns the words of a person in a board's kernel command line. */
@@ -51,6 +50,6 @@ export function withKernelWords(line: string, words: string): string {
   const all = line.trim().split(/\s+/);
   const at = all.includes(ADDED) ? all.indexOf(ADDED) : all.length;
   const others = all.slice(at + 1).filter((word) => !isForKernel(word));
-  const added = words === '' ? [] : [ADDED, words];
-  return `${[...all.slice(0, at), ...others, ...added].join(' ')}\n`;
+  const added = words === '' ? [] : [words];
+  return `${[...all.slice(0, at), ADDED, ...others, ...added].join(' ')}\n`;
 }

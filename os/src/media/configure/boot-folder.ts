@@ -9,8 +9,10 @@ export const BOOT_FOLDER = {
     'bootstrap.yaml.example',
     'cmdline.txt',
     'dhcp.yaml',
+    'encrypt',
     'modules.erofs',
     'network.yaml',
+    'recovery-key',
     'sysctl.conf',
     'token',
   ],
@@ -34,6 +36,10 @@ export const NETWORK = `${FOLDER}/network.yaml`;
 export const NO_CLOUD_NETWORK = 'network-config';
 /** Settings of the kernel. */
 export const SYSCTLS = `${FOLDER}/sysctl.conf`;
+/** Asks for encryption of a data partition that was never used. */
+export const ENCRYPT = `${FOLDER}/encrypt`;
+/** Opens an encrypted data partition once, where the TPM does not; init removes it. */
+export const RECOVERY_KEY = `${FOLDER}/recovery-key`;
 /** Settings of the DHCP client for single network cards. */
 export const DHCP = `${FOLDER}/dhcp.yaml`;
 

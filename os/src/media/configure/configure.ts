@@ -2,14 +2,16 @@ import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
 
-import { findBoard, findBootFile, PI_FILES } from '../../build/image/boot-file.ts';
-import { openToolroot } from '../../build/sources/debian/toolroot.ts';
+import { findBoard, findBootFile, isBoardLine } from '../../build/image/boot-file.ts';
+import { openToolroot, type Toolroot } from '../../build/sources/debian/toolroot.ts';
 import type { CommandContext } from '../../workstation/command-context.ts';
 import { fileSha256 } from '../../workstation/digest.ts';
 import { ensurePackages } from '../../workstation/packages.ts';
 import { BOARD_ARCH } from '../../workstation/paths.ts';
 import { formatTable } from '../../workstation/terminal/table.ts';
 import { DOCUMENT, IMAGES } from './boot-folder.ts';
+import { refuseUnencryptable } from './encryption.ts';
+import { ownModules } from './modules.ts';
 import { type CopiedPartition, Partition } from './partition.ts';
 import { type Change, type FileContent, planChanges } from './plan.ts';
 import { type Shown, showMedium } from './show.ts';
@@ -83,27 +85,38 @@ async function verify(partition: Partition, changes: readonly Change[]): Promise
   }
 }
 
+async function readAll(
+  partition: Partition,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Buffer>> {
+  const contents = new Map<string, Buffer>();
+  for (const name of names) contents.set(name, await partition.read(name));
+  return contents;
+}
+
 /** Changes a medium as asked, and returns its files afterwards. */
 async function configurePartition(
   partition: Partition,
   options: ConfigureOptions,
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+  tools: Toolroot,
 ): Promise<Shown[]> {
   const present = await partition.list();
   const boot = findBootFile(present);
   const board = findBoard(present);
-  const efi = async (): Promise<Buffer | undefined> =>
-    boot === undefined ? undefined : partition.read(boot.file);
   const medium: Medium = {
     arch: board === undefined ? (boot?.arch ?? 'amd64') : BOARD_ARCH[board],
     scratch: path.join(partition.dir, 'images'),
     room: () => partition.roomIn(IMAGES),
-    efi,
-    ...(board === undefined ? {} : { commandLine: () => partition.read(PI_FILES.commandLine) }),
+    ownModules: () => ownModules(partition, present, tools),
+    ...(board === undefined
+      ? {}
+      : { commandLines: () => readAll(partition, present.filter(isBoardLine)) }),
     document: async () => (present.includes(DOCUMENT) ? partition.read(DOCUMENT) : undefined),
   };
   const wanted = await readWanted(options.wanted, medium, progress);
   const changes = planChanges(wanted, present);
+  await refuseUnencryptable(partition, changes, present);
   if (changes.length > 0) {
     const files = changes.length === 1 ? '1 file' : `${changes.length} files`;
     const title = `write ${files} to ${partition.file}`;
@@ -144,5 +157,6 @@ export async function configure(context: CommandContext, options: ConfigureOptio
   await ensurePackages(['build', 'media'], progress);
   const tools = await openToolroot(progress);
   await using partition = await Partition.open(options.target, tools);
-  printShown(await configurePartition(partition, options, context), options.json, context.print);
+  const shown = await configurePartition(partition, options, context, tools);
+  printShown(shown, options.json, context.print);
 }

@@ -1,15 +1,16 @@
 import path from 'node:path';
 
-import { PI_FILES } from '../../build/image/boot-file.ts';
 import {
   ADDON,
   ARGUMENTS,
   DHCP,
   DOCUMENT,
+  ENCRYPT,
   IMAGES,
   MANIFESTS,
   MODULES,
   NETWORK,
+  RECOVERY_KEY,
   SYSCTLS,
 } from './boot-folder.ts';
 
@@ -41,7 +42,11 @@ export interface Wanted {
   /** Settings of the kernel; without any there is no file. */
   readonly sysctls: { readonly text: Buffer | undefined } | undefined;
   /** All modules of the kernel, as a file system. */
-  readonly modules: Buffer | undefined;
+  readonly modules: FileContent | undefined;
+  /** Asks for encryption of the data partition. */
+  readonly encrypt?: Buffer | undefined;
+  /** Opens an encrypted data partition once. */
+  readonly recoveryKey?: Buffer | undefined;
 }
 
 /** Words for the kernel command line; without any there is neither file. */
@@ -50,8 +55,8 @@ export interface WantedArguments {
   readonly text: Buffer | undefined;
   /** An addon with those that only the kernel can use. */
   readonly addon: Buffer | undefined;
-  /** The whole kernel command line of a board, in place of an addon. */
-  readonly commandLine?: Buffer | undefined;
+  /** The whole kernel command lines of a board's systems, in place of an addon. */
+  readonly commandLines?: ReadonlyMap<string, Buffer> | undefined;
 }
 
 /** Writes a file, or removes it if it is there and has no content. */
@@ -78,8 +83,8 @@ function settleFolder(
   ];
 }
 
-const boardLine = ({ commandLine: content }: WantedArguments): readonly Change[] =>
-  content === undefined ? [] : [{ name: PI_FILES.commandLine, content }];
+const boardLines = ({ commandLines = new Map() }: WantedArguments): readonly Change[] =>
+  [...commandLines].map(([name, content]) => ({ name, content }));
 
 /**
  * Plans the changes to a medium that has the files `present`. The document comes last: it is what makes the rest count,
@@ -92,13 +97,26 @@ export function planChanges(wanted: Wanted, present: readonly string[]): Change[
   if (wanted.modules !== undefined) changes.push({ name: MODULES, content: wanted.modules });
   if (wanted.network !== undefined) changes.push({ name: NETWORK, content: wanted.network });
   if (wanted.dhcp !== undefined) changes.push({ name: DHCP, content: wanted.dhcp });
+  if (wanted.encrypt !== undefined) changes.push({ name: ENCRYPT, content: wanted.encrypt });
+  if (wanted.recoveryKey !== undefined)
+    changes.push({ name: RECOVERY_KEY, content: wanted.recoveryKey });
   if (wanted.arguments !== undefined)
     changes.push(
       ...settle(ADDON, wanted.arguments.addon, present),
-      ...boardLine(wanted.arguments),
+      ...boardLines(wanted.arguments),
       ...settle(ARGUMENTS, wanted.arguments.text, present),
     );
   if (wanted.sysctls !== undefined) changes.push(...settle(SYSCTLS, wanted.sysctls.text, present));
   if (wanted.document !== undefined) changes.push({ name: DOCUMENT, content: wanted.document });
   return changes;
+}
+
+/** Says whether a medium has a file after the changes. */
+export function isThereAfter(
+  changes: readonly Change[],
+  present: readonly string[],
+  name: string,
+): boolean {
+  const change = changes.find((each) => each.name === name);
+  return change === undefined ? present.includes(name) : change.content !== undefined;
 }

@@ -4,10 +4,11 @@ import path from 'node:path';
 import { describe } from '@kios/errors';
 import { readSysctls } from '@kios/host-api/sysctls';
 
-import { PI_FILES } from '../../build/image/boot-file.ts';
+import { isBoardLine } from '../../build/image/boot-file.ts';
 import { faultText } from '../../build/manifests/fault.ts';
 import { parseManifest } from '../../build/manifests/parse.ts';
 import { record } from '../../build/manifests/rules/view.ts';
+import { fileSha256 } from '../../workstation/digest.ts';
 import { type Progress, silent } from '../../workstation/progress.ts';
 import { describeNetworkText } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
@@ -18,6 +19,7 @@ import {
   BOOT_FOLDER,
   DHCP,
   DOCUMENT,
+  ENCRYPT,
   FOLDER,
   IMAGES,
   isKnown,
@@ -25,6 +27,7 @@ import {
   MODULES,
   NETWORK,
   NO_CLOUD_NETWORK,
+  RECOVERY_KEY,
   SYSCTLS,
 } from './boot-folder.ts';
 import { imagesOf } from './images.ts';
@@ -43,15 +46,18 @@ export interface Shown {
 type Describer = (content: Buffer, progress: Progress) => Promise<string>;
 
 const describeDocument: Describer = async (content, progress) => {
-  const { kind, complete, values } = await checkDocument(progress, DOCUMENT, content);
-  const value = (at: string): string | undefined => {
-    const found = values.find(({ path }) => path === at)?.value;
+  const { kind, complete, document } = await checkDocument(progress, DOCUMENT, content);
+  const value = (section: string, field: string): string | undefined => {
+    const found = record(record(document)[section])[field];
     return typeof found === 'string' ? found : undefined;
   };
+  const name = value('node', 'name');
   const facts = [
     kind ?? 'empty',
-    complete ? `joins ${value('cluster.endpoint') ?? 'a cluster'}` : 'joins no cluster by itself',
-    ...(value('node.name') === undefined ? [] : [`named ${value('node.name')}`]),
+    complete
+      ? `joins ${value('cluster', 'endpoint') ?? 'a cluster'}`
+      : 'joins no cluster by itself',
+    ...(name === undefined ? [] : [`named ${name}`]),
   ];
   return facts.join(', ');
 };
@@ -119,18 +125,30 @@ const describeBoardLine: Describer = async (content) => {
   return Promise.resolve(added.length === 0 ? what : `${what}, with ${added.join(' ')}`);
 };
 
-const describeModules =
-  (efi: () => Promise<Buffer | undefined>): Describer =>
-  async (content) => {
-    const fault = foreignModules(content, await efi());
-    return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
-  };
+async function describeModules(
+  file: string,
+  { ownModules }: Pick<Medium, 'ownModules'>,
+): Promise<string> {
+  // The digest first: reading the system replaces the copy of the modules.
+  const sha256 = await fileSha256(file);
+  const own = await ownModules();
+  if ('beside' in own) return 'all modules of the system that was flashed';
+  const fault = foreignModules(sha256, own);
+  return fault === undefined ? 'all modules of its kernel' : `BROKEN: ${fault}`;
+}
+
+/** Files whose presence says all that may be said of them. */
+const FIXED: ReadonlyMap<string, string> = new Map([
+  [ADDON, 'words for the kernel’s start; Secure Boot refuses it'],
+  [ENCRYPT, 'an encrypted data partition from the first boot on'],
+  [RECOVERY_KEY, 'a recovery key, for one boot'],
+]);
 
 function describerOf(name: string, names: readonly string[]): Describer {
-  if (name === PI_FILES.commandLine) return describeBoardLine;
+  if (isBoardLine(name)) return describeBoardLine;
   if (name === ARGUMENTS) return describeArguments;
-  if (name === ADDON)
-    return () => Promise.resolve('words for the kernel’s start; Secure Boot refuses it');
+  const fixed = FIXED.get(name);
+  if (fixed !== undefined) return () => Promise.resolve(fixed);
   if (name === DOCUMENT) return describeDocument;
   if (name === NETWORK) return (content) => describeNetwork(name, content);
   if (name === NO_CLOUD_NETWORK) return describeNoCloudNetwork(!names.includes(NETWORK));
@@ -141,7 +159,7 @@ function describerOf(name: string, names: readonly string[]): Describer {
 }
 
 /** Says whether a file of the loader holds words of people. */
-const isOfLoader = (name: string): boolean => name === ADDON || name === PI_FILES.commandLine;
+const isOfLoader = (name: string): boolean => name === ADDON || isBoardLine(name);
 
 const isOfPeople = (name: string): boolean =>
   isOfLoader(name) ||
@@ -152,20 +170,20 @@ async function describeFile(
   name: string,
   file: string,
   names: readonly string[],
-  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
+  medium: Pick<Medium, 'arch' | 'ownModules' | 'scratch'>,
   progress: Progress,
 ): Promise<string> {
   if (path.posix.dirname(name) === IMAGES)
     return `images: ${(await imagesOf(file, medium, silent)).join(', ')}`;
-  const describer = name === MODULES ? describeModules(medium.efi) : describerOf(name, names);
-  return describer(await readFile(file), progress);
+  if (name === MODULES) return describeModules(file, medium);
+  return describerOf(name, names)(await readFile(file), progress);
 }
 
 /** Describes every file that people put on a medium. A secret is in no description. */
 export async function showMedium(
   partition: Pick<Partition, 'copy'>,
   names: readonly string[],
-  medium: Pick<Medium, 'arch' | 'efi' | 'scratch'>,
+  medium: Pick<Medium, 'arch' | 'ownModules' | 'scratch'>,
   progress: Progress,
 ): Promise<Shown[]> {
   const shown: Shown[] = [];

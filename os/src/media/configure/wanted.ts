@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
@@ -8,14 +8,15 @@ import { isMap, parseDocument } from 'yaml';
 import { makeAddon } from '../../build/image/stub.ts';
 import { readCheckedManifests } from '../../build/manifests/check-folder.ts';
 import { shippedName } from '../../build/manifests/read.ts';
+import { fileSha256 } from '../../workstation/digest.ts';
 import type { Progress } from '../../workstation/progress.ts';
 import { refuseFaults } from '../network/network-file.ts';
 import { checkDHCP, checkDocument } from './agent-check.ts';
 import { argumentsText, carriedOutBy, kernelWords, withKernelWords } from './arguments.ts';
 import { nameOnly, withName } from './document.ts';
 import { type ArchivePlace, readArchives } from './images.ts';
-import { foreignModules } from './modules.ts';
-import type { Wanted, WantedArguments } from './plan.ts';
+import { foreignModules, type OwnModules } from './modules.ts';
+import type { FileContent, Wanted, WantedArguments } from './plan.ts';
 
 /** What the command line asks for. */
 export interface ConfigureRequest {
@@ -32,16 +33,20 @@ export interface ConfigureRequest {
   readonly sysctls?: readonly string[] | undefined;
   /** modules.erofs of the build that the medium was flashed with. */
   readonly modules?: string | undefined;
+  /** Whether the data partition is to be encrypted at its first boot. */
+  readonly encrypt?: boolean | undefined;
+  /** File with the recovery key of an encrypted data partition. */
+  readonly recoveryKey?: string | undefined;
 }
 
 /** What of the medium decides. */
 export interface Medium extends ArchivePlace {
   /** Reads the bootstrap document that is there. */
   readonly document: () => Promise<Buffer | undefined>;
-  /** Reads the kernel command line of a board without UEFI. */
-  readonly commandLine?: () => Promise<Buffer>;
-  /** Reads the file that firmware starts, if there is one. */
-  readonly efi: () => Promise<Buffer | undefined>;
+  /** Reads the kernel command lines of a board without UEFI, one of each system, by their names. */
+  readonly commandLines?: () => Promise<ReadonlyMap<string, Buffer>>;
+  /** Reads which modules.erofs the system takes that starts next. */
+  readonly ownModules: () => Promise<OwnModules>;
 }
 
 /** Bytes of one manifest, and their number, that init offers (docs/host-api.md section 4). */
@@ -57,10 +62,13 @@ const refuse = (doing: string, remedy: string, cause?: unknown): KiosError =>
     ...(cause === undefined ? {} : { cause }),
   });
 
-const readGiven = (file: string): Promise<Buffer> =>
-  readFile(file).catch((cause: unknown) => {
+const unreadable =
+  (file: string) =>
+  (cause: unknown): never => {
     throw refuse(`read ${file}`, 'Name a file that you may read.', cause);
-  });
+  };
+
+const readGiven = (file: string): Promise<Buffer> => readFile(file).catch(unreadable(file));
 
 /** The document, and the name that messages have for it. */
 interface Given {
@@ -144,7 +152,7 @@ async function readNetwork(
 
 async function readArguments(
   words: readonly string[],
-  { arch, commandLine }: Pick<Medium, 'arch' | 'commandLine'>,
+  { arch, commandLines }: Pick<Medium, 'arch' | 'commandLines'>,
   progress: Progress,
 ): Promise<WantedArguments> {
   const given = words.filter((word) => word !== '');
@@ -157,9 +165,12 @@ async function readArguments(
     );
   const forKernel = kernelWords(given);
   const text = given.length === 0 ? undefined : Buffer.from(argumentsText(given));
-  if (commandLine !== undefined) {
-    const line = withKernelWords((await commandLine()).toString('utf8'), forKernel);
-    return { text, addon: undefined, commandLine: Buffer.from(line) };
+  if (commandLines !== undefined) {
+    const changed = [...(await commandLines())].map(
+      ([name, line]) =>
+        [name, Buffer.from(withKernelWords(line.toString('utf8'), forKernel))] as const,
+    );
+    return { text, addon: undefined, commandLines: new Map(changed) };
   }
   return {
     text,
@@ -184,16 +195,34 @@ function readSettings(settings: readonly string[]): Wanted['sysctls'] {
   return { text: rows.length === 0 ? undefined : Buffer.from(text) };
 }
 
-/** Reads modules.erofs, if it was built together with the medium's EFI file: a node refuses any other. */
-async function readModules(file: string, efi: Medium['efi']): Promise<Buffer> {
-  const content = await readGiven(file);
-  const fault = foreignModules(content, await efi());
+/** Takes modules.erofs, if it was built together with the medium's system: a node refuses any other. */
+async function readModules(
+  file: string,
+  { ownModules }: Pick<Medium, 'ownModules'>,
+): Promise<FileContent> {
+  const { size: bytes } = await stat(file).catch(unreadable(file));
+  const fault = foreignModules(await fileSha256(file).catch(unreadable(file)), await ownModules());
   if (fault !== undefined)
     throw refuse(
       `use ${file} on this medium: ${fault}`,
       'Take the modules.erofs that ./kios build wrote beside the image that was flashed.',
     );
-  return content;
+  return { file: path.resolve(file), bytes };
+}
+
+const ENCRYPT_TEXT =
+  'Init encrypts the data partition at the first boot of this medium, as docs/encryption.md tells.\n';
+/** Letters and digits of a recovery key; people may write O for 0, and I or L for 1. */
+const RECOVERY_LETTERS = /^[0-9A-TV-Z]{40}$/i;
+
+/** Reads a recovery key, in the form that init takes. */
+async function readRecoveryKey(file: string): Promise<Buffer> {
+  const text = (await readGiven(file)).toString('utf8');
+  if (RECOVERY_LETTERS.test(text.replaceAll(/[-\s\uFEFF]/g, ''))) return Buffer.from(text);
+  throw refuse(
+    `use ${file} as recovery key: it is not 8 groups of 5 letters and digits`,
+    'Write the key into it that the machine showed at its first boot.',
+  );
 }
 
 /** Reads and checks all that the command line names, before anything is written. */
@@ -205,9 +234,12 @@ export async function readWanted(
   const { manifests, network, modules, images, kernelArguments: words, sysctls } = request;
   return {
     images: images === undefined ? undefined : await readArchives(images, medium, progress),
-    modules: modules === undefined ? undefined : await readModules(modules, medium.efi),
+    modules: modules === undefined ? undefined : await readModules(modules, medium),
     arguments: words === undefined ? undefined : await readArguments(words, medium, progress),
     sysctls: sysctls === undefined ? undefined : readSettings(sysctls),
+    encrypt: request.encrypt === true ? Buffer.from(ENCRYPT_TEXT) : undefined,
+    recoveryKey:
+      request.recoveryKey === undefined ? undefined : await readRecoveryKey(request.recoveryKey),
     document: await readDocument(request, medium.document, progress),
     manifests: manifests === undefined ? undefined : await readManifestFolder(manifests, progress),
     ...(network === undefined ? {} : await readNetwork(network, progress)),

@@ -14,6 +14,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   lifecycle: 'Reboots and powers off its node when the API asks for it',
   modloader: 'Loads the drivers of the machine',
   resize: 'Grows the file system of the data partition',
+  update: 'Brings another version of the system onto its node, which goes back by itself',
   toolbox: 'Programs to look at a node with, for kubectl debug node',
   pause: 'Kubernetes’ pause program, which holds the namespaces of a pod',
   [OS]: 'kios.efi: kernel, init, containerd, kubelet and the images of this release',

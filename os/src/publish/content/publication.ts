@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 
 import {
   type Annotations,
@@ -15,6 +14,7 @@ import {
   descriptorOf,
   jsonBlob,
 } from '../../build/formats/oci.ts';
+import { artefactsIn } from '../../build/image/artefacts.ts';
 import { sbomOf } from '../../build/image/record.ts';
 import type { Arch } from '../../workstation/paths.ts';
 import { annotationsOf, OS, releaseAnnotations } from './annotations.ts';
@@ -48,11 +48,15 @@ function makeReferrer(
   return { subject, ...makeArtifact({ artifactType, layers, subject, annotations }, [blob]) };
 }
 
-/** Reads the bill of materials of an image that a build has made. */
-const readSbom =
+/** Reads the bills of materials of an image that a build has made; modules.erofs has one of its own. */
+const readSboms =
   (name: string) =>
-  ({ dist }: Built): Promise<Buffer> =>
-    readFile(name === OS ? path.join(dist, 'sbom.spdx.json') : sbomOf(dist, name));
+  async ({ dist, record }: Built): Promise<readonly Buffer[]> => {
+    if (name !== OS) return [await readFile(sbomOf(dist, name))];
+    const { sbom, modulesSbom } = artefactsIn(dist);
+    const files = record.modules === undefined ? [sbom] : [sbom, modulesSbom];
+    return Promise.all(files.map((file) => readFile(file)));
+  };
 
 /** An image that no build makes, for each of some builds. It is no part of the release. */
 export interface ExtraImage {
@@ -64,17 +68,17 @@ export interface ExtraImage {
 interface Part {
   readonly built: Built;
   readonly image: BuiltImage;
-  readonly sbom: Buffer;
+  readonly sboms: readonly Buffer[];
 }
 
 async function publicationOf(
   name: string,
   images: ReadonlyMap<Built, BuiltImage>,
   annotations: Annotations,
-  sbomFor: (built: Built) => Promise<Buffer> = readSbom(name),
+  sbomsFor: (built: Built) => Promise<readonly Buffer[]> = readSboms(name),
 ): Promise<Publication> {
   const parts: Part[] = [];
-  for (const [built, image] of images) parts.push({ built, image, sbom: await sbomFor(built) });
+  for (const [built, image] of images) parts.push({ built, image, sboms: await sbomsFor(built) });
   const manifests: PlatformManifest[] = parts.map(({ built, image }) => ({
     ...image.manifest,
     arch: built.arch,
@@ -83,14 +87,16 @@ async function publicationOf(
   const provenance = makeProvenance(
     [index, ...manifests].map(({ digest }) => ({ name, digest })),
     parts.map(({ built }) => built.record),
-    parts.map(({ sbom }) => sbom.toString()),
+    parts.flatMap(({ sboms }) => sboms.map(String)),
   );
   return {
     name,
     images: new Map(parts.map(({ built, image }) => [built.arch, image])),
     index,
     referrers: [
-      ...parts.map(({ image, sbom }) => makeReferrer(SPDX, image.manifest, sbom)),
+      ...parts.flatMap(({ image, sboms }) =>
+        sboms.map((sbom) => makeReferrer(SPDX, image.manifest, sbom)),
+      ),
       makeReferrer(IN_TOTO, index, jsonBlob(IN_TOTO, provenance).content, {
         'in-toto.io/predicate-type': PROVENANCE,
       }),
@@ -122,9 +128,9 @@ export async function makePublications(
   }
   const release = releaseAnnotations(publications);
   for (const { name, images, sboms } of extras) {
-    const sbomFor = (built: Built): Promise<Buffer> =>
-      Promise.resolve(Buffer.from(sboms.get(built) ?? ''));
-    publications.push(await publicationOf(name, images, annotationsOf(name, record), sbomFor));
+    const sbomsFor = (built: Built): Promise<readonly Buffer[]> =>
+      Promise.resolve([Buffer.from(sboms.get(built) ?? '')]);
+    publications.push(await publicationOf(name, images, annotationsOf(name, record), sbomsFor));
   }
   const annotations = { ...annotationsOf(OS, record), ...release };
   return [...publications, await publicationOf(OS, systems, annotations)];

@@ -1,4 +1,5 @@
 import { Netns, startDnsmasq } from '@kios/testkit';
+import { startNtpServer } from '@kios/testkit/ntp';
 
 import { WORKSTATION_SEEN_BY_GUEST } from '../../../src/lab/controlplane/layout.ts';
 import { NODE_ADDRESS } from '../../../src/lab/node.ts';
@@ -21,15 +22,25 @@ export class BareSegment implements AsyncDisposable {
     return new BareSegment(await Border.create({ ipv4: `${WORKSTATION_SEEN_BY_GUEST}/24` }));
   }
 
-  /** Starts a DHCP server, which grants the node its address, and names a name server that nobody is yet. */
-  async lease(): Promise<void> {
+  /**
+   * Starts a DHCP server, which grants the node its address, and names a name server that nobody is yet. Further
+   * options are of dnsmasq's form.
+   */
+  async lease(...options: readonly string[]): Promise<void> {
     await startDnsmasq(this.border.netns, {
       interface: SEGMENT,
       range: OTHERS,
-      options: [`option:dns-server,${WORKSTATION_SEEN_BY_GUEST}`],
+      options: [`option:dns-server,${WORKSTATION_SEEN_BY_GUEST}`, ...options],
       authoritative: true,
       extra: [`--dhcp-host=${NODE_MAC},${NODE_ADDRESS}`],
     });
+  }
+
+  /** Adds all that a node asks a network for: an address, names and the time. */
+  async serveAll(): Promise<void> {
+    await startNtpServer(this.border.netns, WORKSTATION_SEEN_BY_GUEST);
+    await this.resolve();
+    await this.lease(`option:ntp-server,${WORKSTATION_SEEN_BY_GUEST}`);
   }
 
   /** Starts the name server. It knows no name, and says so. */

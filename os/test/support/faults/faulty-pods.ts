@@ -1,5 +1,5 @@
-import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
 import { WORKSTATION_SEEN_BY_GUEST } from '../../../src/lab/controlplane/layout.ts';
+import { RUNTIME_IMAGE } from '../../../src/lab/guest-program.ts';
 import type { SeedFile } from '../../../src/lab/seed-document.ts';
 
 interface FaultyPod {
@@ -13,12 +13,14 @@ interface FaultyPod {
   /** The node of a pod that is no static one. */
   readonly nodeName?: string;
   readonly restarts?: boolean;
+  readonly capabilities?: readonly string[];
 }
 
 /** Returns a pod that kubelet never evicts, with the image of an agent if no other is given. */
 export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
   const isKept = nodeName === undefined || rest.restarts === true;
   const { image = RUNTIME_IMAGE, pull = 'Never', script, memory = '256Mi' } = rest;
+  const add = rest.capabilities ?? [];
   // Kubelet tells the name of a pod with its UID where it mounts a volume for it, as it does for nearly all pods.
   const volume = folder === undefined ? { emptyDir: {} } : { hostPath: { path: folder } };
   return JSON.stringify({
@@ -40,7 +42,7 @@ export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
           imagePullPolicy: pull,
           ...(script === undefined ? {} : { command: ['/bin/bun', '-e', script] }),
           env: [{ name: 'HOME', value: '/tmp' }],
-          securityContext: { runAsUser: 0 },
+          securityContext: { runAsUser: 0, capabilities: { add } },
           // Kubelet admits all of them beside the shipped ones.
           resources: { limits: { memory }, requests: { memory: '16Mi' } },
           volumeMounts: [{ name: 'host', mountPath: '/host' }],
@@ -53,6 +55,12 @@ export function podOf({ name, folder, nodeName, ...rest }: FaultyPod): string {
 
 /** Nothing listens there. */
 const NOBODY = `${WORKSTATION_SEEN_BY_GUEST}:9`;
+
+/** Puts a static pod into a document. */
+const staticPod = (pod: FaultyPod): SeedFile => ({
+  path: `/etc/kubernetes/manifests/${pod.name}.yaml`,
+  content: podOf(pod),
+});
 
 /** Static pods of a document: each has a fault of its own, by the code that tells it. */
 export function staticFaults(registry: string): {
@@ -74,10 +82,7 @@ export function staticFaults(registry: string): {
     },
     KIOS_FAULT_PROXY: { name: 'unreached', image: `${NOBODY}/app:1`, pull: 'IfNotPresent' },
   };
-  const files = Object.values(pods).map((pod) => ({
-    path: `/etc/kubernetes/manifests/${pod.name}.yaml`,
-    content: podOf(pod),
-  }));
+  const files = Object.values(pods).map(staticPod);
   // The kernel refuses the value, and so the module.
   const module = {
     path: '/etc/kios/modules/modules.yaml',

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 
 import { issueAuthority, issueLeaf } from '../../../src/lab/controlplane/certificates.ts';
 import { WORKSTATION_SEEN_BY_GUEST } from '../../../src/lab/controlplane/layout.ts';
@@ -8,13 +9,25 @@ import { freePort } from '../../../src/workstation/free-port.ts';
 
 /**
  * What becomes of a connection to the API server: it is passed on; refused; passed on as long as the replies are small,
- * as behind a black hole for large packets; or taken by somebody with a certificate of another authority.
+ * as behind a black hole for large packets; or taken by somebody with a certificate of another authority, who to a node
+ * without one is an API server of an older release.
  */
 export type Way = 'through' | 'closed' | 'small' | 'impostor';
+/** A release before any that the node's kubelet fits. */
+export const OLDER_RELEASE = 'v1.20.15';
 
 const LOOPBACK = '127.0.0.1';
 /** Above the reply to what is no TLS, and below the first flight of TLS. */
 const SMALL_BYTES = 400;
+
+/** Replies as an API server that lets strangers see its version, and nothing else. */
+function reply({ url }: IncomingMessage, response: ServerResponse): void {
+  const [status, body] =
+    url === '/version'
+      ? [200, { gitVersion: OLDER_RELEASE }]
+      : [403, { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 403 }];
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
 
 /** A port of the workstation in front of the API server, whose way a test changes. */
 export class Switchboard implements AsyncDisposable {
@@ -45,7 +58,7 @@ export class Switchboard implements AsyncDisposable {
       dnsNames: ['kubernetes'],
       ips: [WORKSTATION_SEEN_BY_GUEST],
     });
-    const impostor = createTlsServer({ cert: leaf.certificate, key: leaf.key });
+    const impostor = createTlsServer({ cert: leaf.certificate, key: leaf.key }, reply);
     // Whoever knows the right authority hangs up.
     impostor.on('tlsClientError', () => {});
     const own = await freePort();
@@ -69,6 +82,7 @@ export class Switchboard implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+    this.#impostor.closeAllConnections();
     this.#impostor.close();
   }
 

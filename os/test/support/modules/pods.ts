@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 
 import { CONSOLE_SOCKET } from '../../../guest/src/scripts.ts';
 import { imageName } from '../../../src/build/shipped.ts';
-import { RUNTIME_IMAGE, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
+import { RUNTIME_IMAGE, scriptCommand } from '../../../src/lab/guest-program.ts';
 import { ARMS, DENIED, DEVICES, LATE_MODULES } from './machine.ts';
 
 /** Names of the pods; the first is the name of its agent on the console too. */

@@ -4,11 +4,13 @@ import path from 'node:path';
 import { makeImage, type OciImage } from '../../../src/build/formats/oci.ts';
 import { makeSbom } from '../../../src/build/formats/sbom.ts';
 import { type Origin, Tree } from '../../../src/build/formats/tree.ts';
+import { makeUki } from '../../../src/build/formats/uki.ts';
 import { writeLayer, writeLayout } from '../../../src/build/image/oci-layout.ts';
 import { writeRecord, writeSboms } from '../../../src/build/image/record.ts';
 import { storedFile } from '../../../src/build/image/stored-files.ts';
 import { imageName } from '../../../src/build/shipped.ts';
 import type { Arch } from '../../../src/workstation/paths.ts';
+import { makeStub } from '../stub.ts';
 
 const TIME = 1_790_000_000;
 const kios: Origin = { name: 'kios', version: '1', kind: 'kios' };
@@ -25,6 +27,10 @@ export interface FakeBuild {
   readonly sharedBytes?: number;
   /** A static program that every image runs; without it no image can run. */
   readonly program?: string;
+  /** Content of modules.erofs; none without it. */
+  readonly modules?: string;
+  /** Makes a system for arm64 that boards start too. */
+  readonly forBoards?: boolean;
 }
 
 export const fakeDist = (home: string, arch: Arch): string => path.join(home, arch);
@@ -36,7 +42,7 @@ export async function fakeBuild(request: FakeBuild): Promise<void> {
 }
 
 async function fakeArch(
-  { home, content, sharedBytes = 100_000, program }: FakeBuild,
+  { home, content, sharedBytes = 100_000, program, modules, forBoards = false }: FakeBuild,
   arch: Arch,
   agents: readonly string[],
 ): Promise<void> {
@@ -64,7 +70,22 @@ async function fakeArch(
   await writeSboms(dist, images, TIME);
   await mkdir(dist, { recursive: true });
   await writeFile(path.join(dist, 'kios.efi'), `kios.efi for ${arch}: ${content}`);
+  if (forBoards && arch === 'arm64') {
+    const initrd = { name: '.initrd', content: Buffer.from(`initramfs: ${content}`) };
+    await writeFile(path.join(dist, 'kios.efi'), makeUki(makeStub(), [initrd]));
+    await mkdir(path.join(dist, 'rpi4'));
+    for (const name of ['kernel8.img', 'cmdline.txt'])
+      await writeFile(path.join(dist, 'rpi4', name), `${name}: ${content}`);
+  }
   const tree = new Tree().text('/bin/init', content, kios).text('/lib/libc.so', 'c', deb);
   await writeFile(path.join(dist, 'sbom.spdx.json'), await makeSbom('kios', [tree], TIME));
+  if (modules !== undefined) {
+    await writeFile(path.join(dist, 'modules.erofs'), modules);
+    const kernel = new Tree().text('/lib/modules/a.ko', modules, deb);
+    await writeFile(
+      path.join(dist, 'modules.spdx.json'),
+      await makeSbom('modules', [kernel], TIME),
+    );
+  }
   await writeRecord(dist, { arch, time: TIME, kernel: 'kios', bootstrap: undefined });
 }

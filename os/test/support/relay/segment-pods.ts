@@ -1,24 +1,10 @@
 import { randomUUID } from 'node:crypto';
 
-import { runOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
-import { RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
+import { runOnHost } from '../../../src/lab/debug-pod.ts';
+import { RUNTIME_IMAGE } from '../../../src/lab/guest-program.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
 
 const script = (text: string): readonly string[] => ['/bin/bun', '-e', text];
-
-/** Returns a file of the host below `/run/kios`. */
-export const readRunFile = (kubectl: Kubectl, nodeName: string, file: string): Promise<string> =>
-  runOnHost(kubectl, {
-    nodeName,
-    command: script(
-      `process.stdout.write(require('node:fs').readFileSync('/proc/1/root/run/kios/${file}', 'utf8'))`,
-    ),
-    capabilities: ['SYS_PTRACE', 'DAC_READ_SEARCH'],
-  });
-
-/** Returns what a node's time agent knows of its clock. */
-export const clockOf = async (kubectl: Kubectl, nodeName: string): Promise<unknown> =>
-  JSON.parse(await readRunFile(kubectl, nodeName, 'time/state.json'));
 
 /** Resolves a name of IPv6 in a pod of the host's network, by that pod's own resolv.conf. Returns both. */
 export async function lookUpOnHost(

@@ -1,5 +1,5 @@
 import { CONSOLE_SOCKET } from '../../../guest/src/scripts.ts';
-import { RUNTIME, RUNTIME_IMAGE } from '../../../src/checks/acceptance/guest-program.ts';
+import { RUNTIME, RUNTIME_IMAGE } from '../../../src/lab/guest-program.ts';
 
 export const SHUTDOWN_SOCKET = '/run/kios/control/shutdown.sock';
 export const ORDERS = { reboot: 0x06, callOff: 0x07 } as const;

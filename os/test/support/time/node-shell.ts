@@ -1,4 +1,4 @@
-import { startOnHost } from '../../../src/checks/acceptance/debug-pod.ts';
+import { startOnHost } from '../../../src/lab/debug-pod.ts';
 import type { Kubectl } from '../../../src/lab/kubectl.ts';
 
 /** The host's root as a pod in its process namespace sees it. */

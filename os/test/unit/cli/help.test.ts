@@ -9,6 +9,8 @@ const COMMANDS = [
   'status',
   'logs',
   'build',
+  'keys',
+  'keys create',
   'flash',
   'configure',
   'publish',
@@ -22,18 +24,23 @@ const COMMANDS = [
   'network render',
   'reboot',
   'poweroff',
+  'upgrade',
   'doctor',
   'test',
   'bench',
   'bench boot',
   'bench bootstrap',
   'bench dhcp',
+  'bench growth',
+  'bench memory',
   'bench modules',
+  'bench runtimes',
+  'bench secure-boot',
   'conformance',
   'profile',
 ];
 /** These take no arguments, or only have commands of their own. */
-const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench'];
+const WITHOUT_EXAMPLE = ['bootstrap', 'network', 'bench', 'keys'];
 
 async function help(command: string): Promise<string> {
   const parser = commandLine([], {

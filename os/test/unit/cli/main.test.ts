@@ -22,6 +22,11 @@ const kios = (...args: readonly string[]) =>
     env: { KIOS_STATE_DIR: state, KIOS_DEBUG: undefined, KIOS_NO_INSTALL: '1' },
   });
 
+it('takes a flag for which another one has no room', async () => {
+  const { stderr } = await kios('bench', 'boot', '--memory', '64');
+  expect(stderr).toContain('a size is a whole number of MiB');
+});
+
 describe('bad input ends with one line, a code and a remedy, without a stack trace:', () => {
   it.each([
     ['nothing', [], 'KIOS_CLI_USAGE', EXIT.usage],
@@ -42,6 +47,25 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
     ['configure without a change', ['configure', 'kios.img'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a number of boots that is none', ['profile', '--boots', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a size that is none', ['bench', 'boot', '--memory', '2G'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'a series that is none',
+      ['bench', 'growth', '--series', 'pods,x'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    ['an hour that is none', ['bench', 'growth', '--minutes', '0'], 'KIOS_CLI_USAGE', EXIT.usage],
+    [
+      'too small a node to join',
+      ['bench', 'memory', '--memory', '64'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
+    [
+      'too small a node to start',
+      ['bench', 'secure-boot', '--memory', '64'],
+      'KIOS_CLI_USAGE',
+      EXIT.usage,
+    ],
     ['memory that is not a number', ['up', '--memory', 'lots'], 'KIOS_CLI_USAGE', EXIT.usage],
     ['a registry with a scheme', ['publish', 'https://a.b'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
     ['a tag that is none', ['publish', 'a.b', '--tag', '.a'], 'KIOS_PUBLISH_TARGET', EXIT.usage],
@@ -57,6 +81,9 @@ describe('bad input ends with one line, a code and a remedy, without a stack tra
       'KIOS_PUBLISH_KEY',
       EXIT.config,
     ],
+    ['a key without its certificate', ['build', '--sign-key', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['keys for an unsigned system', ['build', '--enroll', 'k'], 'KIOS_CLI_USAGE', EXIT.usage],
+    ['keys where files are', ['keys', 'create', '/etc'], 'KIOS_KEYS_FOLDER', EXIT.usage],
     ['a file that is no image', ['inspect', '/etc/hostname'], 'KIOS_ARTEFACT', EXIT.data],
     ['a reboot of no node', ['reboot', 'none.kubeconfig'], 'KIOS_CLI_USAGE', EXIT.usage],
     [

@@ -13,12 +13,15 @@ import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { HostFacts } from '../../../guest/src/host-facts.ts';
+import { IdleFacts } from '../../../guest/src/idle-facts.ts';
+import { MemoryFacts } from '../../../guest/src/memory-facts.ts';
 import { encodeField } from '../../../guest/src/protobuf.ts';
-import { SCRIPTS } from '../../../guest/src/scripts.ts';
-import { guestProgram, scriptCommand } from '../../../src/checks/acceptance/guest-program.ts';
+import { EVENTS, SCRIPTS } from '../../../guest/src/scripts.ts';
+import { guestProgram, scriptCommand } from '../../../src/lab/guest-program.ts';
 import { freePort } from '../../../src/workstation/free-port.ts';
+import { run } from '../../../src/workstation/run.ts';
 
-const NAMES = ['freeze', 'greet', 'host', 'kill', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-devices', 'watch-standalone', 'write-device'] as const; // prettier-ignore
+const NAMES = ['freeze', 'greet', 'host', 'kill', 'measure-memory', 'order', 'owners', 'power', 'serve', 'stay', 'watch-cable', 'watch-devices', 'watch-idle', 'watch-pods', 'watch-standalone', 'write-device'] as const; // prettier-ignore
 const REFUSED = 'KIOS_BOOTSTRAP_(UNTRUSTED|TOKEN)';
 const RUNTIMES = runtimes().map(({ program }) => program);
 
@@ -39,6 +42,15 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content);
   }
+}
+
+const writer = (name: string) => async (content: string) =>
+  writeFile(path.join(folder, name), content);
+
+/** Makes FIFOs below that folder, and returns what writes the text for the next reader of each. */
+async function pipe(...names: readonly string[]) {
+  for (const name of names) await run('mkfifo', [path.join(folder, name)]);
+  return Object.fromEntries(names.map((name) => [name, writer(name)]));
 }
 
 /** Listens on a Unix socket. `take` returns all that the next client sends. */
@@ -147,6 +159,22 @@ async function serveRuntime(socket: string): Promise<Map<string, Buffer>> {
 }
 
 const stat = (name: string): string => `1 (${name}) S ${'0 '.repeat(18)}77 0\n`;
+
+/** What a node did until some moment; the more, the later. */
+const idleFiles = (more: number) => ({
+  'proc/uptime': `${10 + more} 1\n`,
+  'proc/diskstats': ` 254       0 vda 1 0 8 0 ${5 + more} 0 ${64 + more * 2} 0 0 0 0\n 254       1 vda1 1 0 8 0 5 0 64 0\n   7       0 loop0 1 0 8 0 5 0 64 0\n`,
+  'proc/7/io': `read_bytes: 1\nwrite_bytes: ${2048 * more}\n`,
+  'proc/7/task/7/status': `voluntary_ctxt_switches:\t${more}\nnonvoluntary_ctxt_switches:\t9\n`,
+  'proc/7/task/8/status': `voluntary_ctxt_switches:\t${more}\n`,
+  'proc/20/task/20/status': `voluntary_ctxt_switches:\t${3 * more}\n`,
+});
+
+/** A process in a pod. */
+const podFiles = (pid: number, uid: string, comm = 'pause') => ({
+  [`proc/${pid}/cgroup`]: `0::/../../pod${uid}/${pid}\n`,
+  [`proc/${pid}/comm`]: `${comm}\n`,
+});
 
 describe.each(RUNTIMES)('under %s', (runtime) => {
   it('watch-cable reports the links it watches, then the addresses and routes left without carrier', async () => {
@@ -348,6 +376,123 @@ describe.each(RUNTIMES)('under %s', (runtime) => {
       },
       expect.objectContaining({ pid: 2, exe: '', kernel: true, onHost: false }),
     ]);
+  });
+
+  it('measure-memory prints the kernel’s figures, processes with memory, and the files they map', async () => {
+    const smaps =
+      '1000-2000 r-xp 00000000 00:15 7                          /bin/init\nRss:   20 kB\nPss:   12 kB\nAnonymous:   2 kB\nVmFlags: rd\n2000-3000 rw-p 00000000 00:00 0                          [heap]\nPss:   9 kB\nAnonymous:   9 kB\n3000-4000 r-xp 00000000 00:15 7                          /bin/init\nPss:   4 kB\nAnonymous:   0 kB\n';
+    await write({
+      'proc/meminfo': 'MemTotal:  1000 kB\nActive(file):  5 kB\nHugePages_Total:  0\n',
+      'proc/zoneinfo':
+        'Node 0, zone DMA\n  pages free 9\n    cpu: 0\n              count:    3\n              high:     14\n    cpu: 1\n              count:    4\n',
+      'proc/modules': 'veth 2048 0 - Live 0x0\nbridge 4096 1 veth, Live 0x0\n',
+      'proc/1/comm': 'init\n',
+      'proc/1/cmdline': '/bin/init\0second\0',
+      'proc/1/cgroup': '0::/init\n',
+      'proc/1/smaps_rollup':
+        '1000-4000 ---p 00000000 00:00 0          [rollup]\nRss:  100 kB\nPss_Anon:  11 kB\nPrivate_Clean:  10 kB\nPrivate_Dirty:  30 kB\nSwap:  1 kB\n',
+      'proc/1/smaps': smaps,
+      'proc/2/smaps_rollup': '',
+      'proc/2/comm': 'kthreadd\n',
+      'proc/self/comm': '',
+    });
+    const child = start(runtime, await scriptCommand('measure-memory', { root: folder }));
+    const facts = v.parse(MemoryFacts, JSON.parse(await text(child.stdout)));
+    expect(facts).toEqual({
+      meminfo: { MemTotal: 1000, 'Active(file)': 5, HugePages_Total: 0 },
+      listsKiB: 28,
+      modulesKiB: 6,
+      probe: { pid: child.pid, shim: process.pid },
+      processes: [
+        {
+          pid: 1,
+          name: 'init',
+          command: '/bin/init second',
+          cgroup: '0::/init',
+          privateKiB: 40,
+          sharedKiB: 60,
+          anonymousKiB: 11,
+          swapKiB: 1,
+        },
+      ],
+      mapped: [{ file: '/bin/init', kib: 14 }],
+    });
+  });
+
+  it('watch-idle prints what was done between its looks', async () => {
+    await write({
+      ...idleFiles(0),
+      'proc/7/stat': `7 (bin (x)) S 1 ${'0 '.repeat(9)}5 6 ${'0 '.repeat(6)}77 0\n`,
+      'proc/7/comm': 'bin\n',
+      'proc/7/cmdline': 'bin\0run\0',
+      'proc/7/cgroup': '0::/x\n',
+      'proc/20/stat': `20 (kworker) S 2 ${'0 '.repeat(18)}\n`,
+    });
+    // The first and the last that a look reads: it waits for them, so that it sees the files between.
+    const pipes = await pipe('proc/stat', 'proc/meminfo');
+    const look = async (more: number): Promise<void> => {
+      await pipes['proc/stat']?.(
+        `cpu  ${100 + more * 100} 0 100 900 50 0 0 0 0 0\nintr ${1000 + more} 1 2\nctxt ${2000 + more}\n`,
+      );
+      await pipes['proc/meminfo']?.(`MemTotal: 1000 kB\nMemAvailable: ${900 - more} kB\n`);
+    };
+    const parameters = { root: folder, everySeconds: 0.01, looks: 2 };
+    const child = start(runtime, await scriptCommand('watch-idle', parameters));
+    await look(0);
+    await write(idleFiles(4));
+    await look(4);
+    const facts = v.parse(IdleFacts, JSON.parse(await text(child.stdout)));
+    expect(facts.looks).toEqual([
+      { seconds: 10, busySeconds: 2, interrupts: 1000, switches: 2000, writtenKiB: 32, writes: 5, usedKiB: 100 },
+      { seconds: 14, busySeconds: 6, interrupts: 1004, switches: 2004, writtenKiB: 36, writes: 9, usedKiB: 104 },
+    ]); // prettier-ignore
+    expect(facts.processes.toSorted((a, b) => a.pid - b.pid)).toEqual([
+      { pid: 2, name: 'kernel', command: '', cgroup: '', busySeconds: 0, wakeups: 12, writtenKiB: 0 },
+      { pid: 7, name: 'bin', command: 'bin run', cgroup: '0::/x', busySeconds: 0, wakeups: 8, writtenKiB: 8 },
+    ]); // prettier-ignore
+  });
+
+  it('watch-pods tells of the first pod, of all, and of memory that rests', async () => {
+    const { socket, take } = await listen();
+    await write({
+      ...podFiles(10, 'own'),
+      ...podFiles(20, 'a'),
+      ...podFiles(30, 'b'),
+      ...podFiles(31, 'b', 'runc:[2:INIT]'),
+    });
+    const pipes = await pipe('proc/uptime', 'proc/meminfo');
+    const uptime = async (seconds: number) => pipes['proc/uptime']?.(`${seconds} 1\n`);
+    const memory = async (used: number, seconds?: number): Promise<void> => {
+      await pipes['proc/meminfo']?.(`MemTotal: 1000 kB\nMemAvailable: ${1000 - used} kB\n`);
+      if (seconds !== undefined) await uptime(seconds);
+    };
+    const parameters = {
+      root: folder,
+      agent: 'watch',
+      socket,
+      process: 'pause',
+      pods: 2,
+      everyMs: 20,
+      restSeconds: 10,
+      restKiB: 50,
+    };
+    start(runtime, await scriptCommand('watch-pods', parameters));
+    const next = async (): Promise<unknown> => JSON.parse(await take());
+    await write(podFiles(31, 'b'));
+    await uptime(1);
+    expect(await next()).toEqual({ agent: 'watch', up: 1, ev: EVENTS.firstPod, running: 1 });
+    await write(podFiles(21, 'a'));
+    await uptime(2);
+    expect(await next()).toEqual({ agent: 'watch', up: 2, ev: EVENTS.allPods, running: 2 });
+    await memory(100, 3);
+    await memory(200, 9);
+    await memory(240, 15);
+    // It reads the time twice now.
+    await rm(path.join(folder, 'proc/uptime'));
+    await write({ 'proc/uptime': '20 1\n' });
+    await memory(160);
+    const rest = { ev: EVENTS.rest, pods: 2, usedKiB: 160 };
+    expect(await next()).toEqual({ agent: 'watch', up: 20, ...rest });
   });
 
   it('write-device writes what it was given over the start of a device', async () => {

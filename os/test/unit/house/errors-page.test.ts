@@ -5,7 +5,12 @@ import { expect, it } from 'vitest';
 
 import { repository } from '../../../src/workstation/paths.ts';
 
-const SOURCES = ['{packages,agents}/*/src/**/*.ts', 'os/src/**/*.ts', 'kios'];
+const SOURCES = [
+  '{packages,agents,examples}/*/src/**/*.ts',
+  'os/src/**/*.ts',
+  'os/boot-guard/*.c',
+  'kios',
+];
 /** A code is in quotes, or follows `fail` in the launcher. Environment variables have the same prefix. */
 const CODE = /(?:['"`]|\bfail )(KIOS_[A-Z0-9_]+)\b(?!['"`]\])/g;
 /** Codes of init that agents read are not theirs. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
+import { eachState, subsetsOf } from '../../support/disk-states.ts';
 import { growthIn, replay, spread, tear, touching } from '../../support/power-cuts.ts';
 import { readWriteLog } from '../../support/write-log.ts';
 
@@ -63,8 +64,8 @@ it('lists writes, and neither flushes nor discards', async () => {
     { offset: 0, data: Buffer.alloc(512, 2) },
   ]);
   expect(await readWriteLog(log)).toEqual([
-    { offset: 1024, length: 1024, from: 1024 },
-    { offset: 0, length: 512, from: 3584 },
+    { offset: 1024, length: 1024, from: 1024, epoch: 0 },
+    { offset: 0, length: 512, from: 3584, epoch: 1 },
   ]);
 });
 
@@ -109,4 +110,28 @@ it('finds the writes in which a file system grows', async () => {
 it('spreads cuts over all writes', () => {
   expect(spread(10, 110, 5)).toEqual([10, 35, 60, 85, 110]);
   expect(spread(0, 2, 50)).toEqual([0, 1, 2]);
+});
+
+it('puts a part into each state between two flushes, and in the middle of each write', async () => {
+  const part = { file: path.join(dir, 'part'), offset: PART_OFFSET, bytes: 2048 };
+  await writeFile(part.file, Buffer.alloc(part.bytes, '.'));
+  await record([
+    { offset: PART_OFFSET, data: Buffer.alloc(512, 'a') },
+    { offset: PART_OFFSET + 512, data: Buffer.alloc(512, 'b') },
+    { offset: 0, flags: FLUSH },
+    { offset: PART_OFFSET, data: Buffer.alloc(1024, 'c') },
+  ]);
+  const seen: string[] = [];
+  const count = await eachState(log, await readWriteLog(log), part, async () => {
+    const bytes = await readFile(part.file);
+    seen.push([0, 512, 1024, 1536].map((at) => String.fromCodePoint(bytes[at]!)).join(''));
+  });
+  expect(seen).toEqual(['....', 'a...', '.b..', 'ab..', '....', 'a...', 'ab..', 'cc..', 'cb..']);
+  expect(count).toBe(seen.length);
+  expect((await readFile(part.file, 'latin1')).slice(0, 1025)).toBe(`${'c'.repeat(1024)}.`);
+});
+
+it('looks at fewer states of many writes', () => {
+  expect(subsetsOf(3)).toHaveLength(8);
+  expect(subsetsOf(20)).toHaveLength(60);
 });

@@ -4,10 +4,12 @@ import path from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
+import { blobPath } from '../../../src/build/formats/oci.ts';
 import { imageName } from '../../../src/build/shipped.ts';
 import { type Built, readBuilds } from '../../../src/publish/content/built.ts';
 import type { Publication } from '../../../src/publish/content/publication.ts';
 import { sharedLayers } from '../../../src/publish/content/shared-layers.ts';
+import { run } from '../../../src/workstation/run.ts';
 import { expectedPublications } from '../../support/publish/expected.ts';
 import { fakeBuild, fakeDist } from '../../support/publish/fake-builds.ts';
 
@@ -97,6 +99,56 @@ it('says of each image what it holds and how it was built', async () => {
       },
     },
   });
+});
+
+async function systemWith(content: string, modules: string): Promise<Publication> {
+  await fakeBuild({ home, content, modules });
+  const system = (await publications()).at(-1);
+  if (system?.name === 'os') return system;
+  throw new Error('the system does not come last');
+}
+
+const layersIn = ({ images }: Publication): readonly string[] =>
+  images.get('amd64')?.layers.map(({ digest }) => digest) ?? [];
+
+it('has modules.erofs with the system, as a blob that releases with one kernel share', async () => {
+  const first = await systemWith('a', 'of one kernel');
+  const manifests = (['amd64', 'arm64'] as const).map(
+    (arch) => first.images.get(arch)?.manifest.digest,
+  );
+  expect(first.referrers.map(({ subject }) => subject.digest)).toEqual([
+    ...manifests.flatMap((digest) => [digest, digest]),
+    first.index.digest,
+  ]);
+  const [modules, system] = layersIn(first);
+  const [same, other] = layersIn(await systemWith('b', 'of one kernel'));
+  expect(same).toBe(modules);
+  expect(other).not.toBe(system);
+});
+
+it('says what boards start, which is in the system already but for their kernel', async () => {
+  await fakeBuild({ home, content: 'a', forBoards: true });
+  const [amd64, arm64] = await builds('amd64', 'arm64');
+  expect(amd64!.record.boards).toBeUndefined();
+  const files = arm64!.record.boards!['rpi4']!;
+  expect(Object.keys(files).toSorted()).toEqual(['cmdline.txt', 'initramfs8', 'kernel8.img']);
+  const { offset = 0, bytes } = files['initramfs8']!;
+  const efi = await readFile(path.join(fakeDist(home, 'arm64'), 'kios.efi'));
+  expect(efi.toString('latin1', offset, offset + bytes)).toBe('initramfs: a');
+});
+
+it('has what boards start besides the initramfs', async () => {
+  await fakeBuild({ home, content: 'a', forBoards: true });
+  const system = (await publications()).at(-1)!;
+  const [layer] = system.images.get('arm64')!.layers;
+  const listed = await run('tar', ['-tf', path.join(home, 'expected', blobPath(layer!.digest))]);
+  const names = listed.split('\n').filter((name) => name !== '' && !name.endsWith('/'));
+  expect(names.map((name) => name.replace(/^\.?\//, '')).toSorted()).toEqual([
+    'build.json',
+    'kios.efi',
+    'rpi4/cmdline.txt',
+    'rpi4/kernel8.img',
+  ]);
 });
 
 it('groups the layers that repositories share, over all architectures', async () => {

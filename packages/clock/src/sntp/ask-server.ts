@@ -55,8 +55,10 @@ export async function askServer(question: Question, signal: AbortSignal): Promis
   });
   // Nothing listens there, or no route leads there; the kernel says so of a connected socket only.
   socket.on('error', giveUp);
+  // A callback of `connect` would be called when it fails, too.
+  socket.once('connect', () => socket.send(encodeRequest(nonce)));
   try {
-    socket.connect(port, server, () => socket.send(encodeRequest(nonce)));
+    socket.connect(port, server);
     return await promise;
   } finally {
     late.removeEventListener('abort', giveUp);

@@ -33,35 +33,28 @@ function checkEthernetName(context: Context, link: EthernetLink): void {
   report(pathTo(link), fault, remedy);
 }
 
-const sameCard = (one: EthernetLink, other: EthernetLink): string | undefined => {
-  const { macaddress, name } = one.match;
-  if (macaddress !== undefined && macaddress === other.match.macaddress) {
-    // Pods and clouds have cards with one MAC that differ in their driver.
-    const differs = [one, other].some(
-      ({ match }) =>
-        match.drivers.length > 0 || match.name !== undefined || match.path !== undefined,
-    );
-    return differs ? undefined : macaddress;
-  }
-  const isName = name !== undefined && !isPattern(name) && name === other.match.name;
-  const isOnlyName = [one, other].every(
-    ({ match }) => match.macaddress === undefined && match.path === undefined,
-  );
-  return isName && isOnlyName ? name : undefined;
-};
+/** Returns what alone says which card a link is. Pods and clouds have cards with one MAC and different drivers. */
+function cardOf({ match }: EthernetLink): string | undefined {
+  const { macaddress, name, path, drivers } = match;
+  if (path !== undefined) return undefined;
+  if (macaddress === undefined) return name === undefined || isPattern(name) ? undefined : name;
+  return name === undefined && drivers.length === 0 ? macaddress : undefined;
+}
 
 function checkCards({ links, report }: Context): void {
-  const cards = links.filter((link) => link.kind === 'ethernet');
-  for (const [index, card] of cards.entries())
-    for (const other of cards.slice(0, index)) {
-      const same = sameCard(card, other);
-      if (same !== undefined)
-        report(
-          pathTo(card),
-          `matches the same card as ${other.id}: ${same}`,
-          'Join the two, or match another card.',
-        );
-    }
+  const taken = new Map<string, string>();
+  for (const link of links) {
+    const card = link.kind === 'ethernet' ? cardOf(link) : undefined;
+    if (card === undefined) continue;
+    const other = taken.get(card);
+    if (other === undefined) taken.set(card, link.id);
+    else
+      report(
+        pathTo(link),
+        `matches the same card as ${other}: ${card}`,
+        'Join the two, or match another card.',
+      );
+  }
 }
 
 /** Checks names of links: legal ones, and each only once. */

@@ -14,6 +14,7 @@ import {
 
 import { type Fault, formatPath, type Path, pathKey } from '../fault.ts';
 import { isReserved } from '../values/names.ts';
+import { repeatedKeys } from './repeated-keys.ts';
 import type { Tree, TreeMap } from './tree.ts';
 
 export interface TreeReading {
@@ -134,6 +135,7 @@ function parseText(text: string, counter: LineCounter): Document[] | undefined {
       logLevel: 'silent',
       prettyErrors: false,
       stringKeys: false,
+      uniqueKeys: false,
     });
     return Array.isArray(documents) ? documents : [];
   } catch (error) {
@@ -145,6 +147,20 @@ function parseText(text: string, counter: LineCounter): Document[] | undefined {
 
 const firstLine = (message: string): string => (message.split('\n')[0] ?? '').toLowerCase();
 
+/** Returns what is wrong with the form of a document, which is then not read. */
+function formFaults(document: Document, counter: LineCounter): readonly Fault[] {
+  const broken = document.errors.map(({ pos, message }) => [pos[0], firstLine(message)] as const);
+  const twice = repeatedKeys(document).map(
+    ({ range }) => [range?.[0] ?? 0, 'map keys must be unique'] as const,
+  );
+  return [...broken, ...twice].map(([at, why]) => ({
+    line: counter.linePos(at).line,
+    path: '(top)',
+    what: `is not YAML: ${why}`,
+    remedy: 'Correct the syntax; indent with spaces.',
+  }));
+}
+
 /** Reads a YAML or JSON text, and remembers the line of each of its places. */
 export function readTree(text: string): TreeReading {
   if (text.length > LARGEST) return failed(1, 'is larger than 256 KiB', 'Make it smaller.');
@@ -154,18 +170,8 @@ export function readTree(text: string): TreeReading {
   const [document, second] = documents;
   if (document === undefined || document.contents === null)
     return failed(1, 'is empty', 'Begin with network: and version: 2.');
-  const errors = documents.flatMap((one) => one.errors);
-  if (errors.length > 0)
-    return {
-      tree: null,
-      faults: errors.map(({ pos, message }) => ({
-        line: counter.linePos(pos[0]).line,
-        path: '(top)',
-        what: `is not YAML: ${firstLine(message)}`,
-        remedy: 'Correct the syntax; indent with spaces.',
-      })),
-      lineOf: () => 1,
-    };
+  const faults = documents.flatMap((one) => formFaults(one, counter));
+  if (faults.length > 0) return { tree: null, faults, lineOf: () => 1 };
   if (second !== undefined)
     return failed(
       counter.linePos(second.contents?.range?.[0] ?? 0).line,

@@ -1,8 +1,8 @@
+import { Random } from '@kios/bytes/testing';
 import { describe, expect, it } from 'vitest';
 
 import { type Fault, readNetworkConfig, renderNetworkConfig } from '../../src/index.ts';
 import { mutate } from '../support/mutate.ts';
-import { Random } from '../support/random.ts';
 import { readVector, vectorFiles } from '../support/vectors.ts';
 
 const DOCUMENTS = Number(process.env['KIOS_FUZZ_DOCUMENTS'] ?? 3000);

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '@kios/bytes/testing';
 
 /*
  * Ways to break a document. Noise seldom gets past the YAML parser, so most of them change words and lines.

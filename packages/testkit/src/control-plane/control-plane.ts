@@ -206,8 +206,13 @@ export class ControlPlane implements AsyncDisposable {
     return (await this.ask(method, where, body)).status;
   }
 
-  /** Calls the API as administrator. A PATCH is a merge patch. */
-  async ask(method: string, where: string, body?: unknown): Promise<ApiAnswer> {
+  /** Calls the API, by default as administrator. A PATCH is a merge patch. */
+  async ask(
+    method: string,
+    where: string,
+    body?: unknown,
+    token = 'admin-token',
+  ): Promise<ApiAnswer> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const text = body === undefined ? '' : JSON.stringify(body);
     const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
@@ -216,7 +221,7 @@ export class ControlPlane implements AsyncDisposable {
       agent: false,
       ca: this.ca,
       headers: {
-        authorization: 'Bearer admin-token',
+        authorization: `Bearer ${token}`,
         'content-type': type,
         // Node says no length of a DELETE's body by itself, and the server takes it for the next request then.
         'content-length': Buffer.byteLength(text),
@@ -229,6 +234,13 @@ export class ControlPlane implements AsyncDisposable {
     });
     call.end(text);
     return promise;
+  }
+
+  /** Calls the API as administrator, and fails unless it does what is asked. Returns what it says. */
+  async must(method: string, where: string, body?: unknown): Promise<string> {
+    const answer = await this.ask(method, where, body);
+    if (answer.status < 300) return answer.body;
+    throw new Error(`${method} ${where}: ${answer.status} ${answer.body}`);
   }
 
   /** Lets holders of a token request a node's certificate and have it approved, like kubeadm. */

@@ -8,6 +8,15 @@ import { parseCertificates, PemError } from './pem.ts';
 /** Folder from which kubelet starts programs: besides its volumes the only writable one that allows execution. */
 export const PLUGIN_DIR = '/var/lib/kios/credential-providers';
 
+/** The certificate and key that a node gets for its proof, at the same place on the host and in the pod. */
+export const ATTESTED_PEM = '/var/lib/kubelet/pki/kios-attested.pem';
+
+/** The user of a node that has them: kubelet requests its own certificate as this user. */
+export const ATTESTED_USER: KubeconfigUser = {
+  'client-certificate': ATTESTED_PEM,
+  'client-key': ATTESTED_PEM,
+};
+
 /** Returns the subject of a client certificate; throws when the key is not the certificate's. */
 export type InspectPair = (certificate: string, key: string) => { readonly commonName: string };
 
@@ -22,6 +31,8 @@ export type ClusterAuth =
       readonly token: BootstrapToken;
       /** The token that vouches for the cluster, when it is another one; it is never sent. */
       readonly discovery?: BootstrapToken;
+      /** The node first proves what it has started, and kubelet never sees the token. */
+      readonly attests?: true;
     }
   | {
       readonly kind: 'user';
@@ -145,6 +156,7 @@ export function readAuth(auth: AuthSpec, inspect: InspectPair, held?: ClusterAut
       kind: 'token',
       token: splitToken(auth.bootstrapToken),
       ...(auth.discoveryToken === undefined ? {} : { discovery: splitToken(auth.discoveryToken) }),
+      ...(auth.attest === true ? { attests: true } : {}),
     };
   if (auth.clientCertificate !== undefined) {
     const { cert, key } = auth.clientCertificate;

@@ -117,7 +117,7 @@ export function readClusterConfig(
   const clusterAuth = auth === undefined ? held : readAuth(auth, inspect, held);
   if (clusterAuth === undefined) throw fieldError('auth', 'is required because cluster is there');
   const trust = readTrust(cluster);
-  if (trust.bundle.length === 0 && clusterAuth.kind === 'user')
+  if (trust.bundle.length === 0 && clusterAuth.kind === 'user' && clusterAuth !== held)
     throw fieldError('cluster.caBundle', 'is required: only a token can vouch for a CA');
   return {
     name: cluster.name ?? 'default',

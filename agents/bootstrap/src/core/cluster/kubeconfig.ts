@@ -40,6 +40,9 @@ type Kubeconfig = v.InferOutput<typeof Kubeconfig>;
 /** A user's entry in a kubeconfig. */
 export interface KubeconfigUser {
   readonly token?: string | undefined;
+  /** Paths on the host; those of a document do not count. */
+  readonly 'client-certificate'?: string | undefined;
+  readonly 'client-key'?: string | undefined;
   readonly 'client-certificate-data'?: string | undefined;
   readonly 'client-key-data'?: string | undefined;
   readonly exec?:

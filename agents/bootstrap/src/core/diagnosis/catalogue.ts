@@ -1,5 +1,11 @@
 /** The conditions of a Node in which its faults are gathered. `True` means that none of its kind is known. */
-export const CONDITIONS = ['KiosNetwork', 'KiosClock', 'KiosStorage', 'KiosBootstrap'] as const;
+export const CONDITIONS = [
+  'KiosNetwork',
+  'KiosClock',
+  'KiosStorage',
+  'KiosBootstrap',
+  'KiosUpdate',
+] as const;
 export type ConditionType = (typeof CONDITIONS)[number];
 
 /** What is known of a fault before it happens. */
@@ -219,6 +225,13 @@ export const CATALOGUE = {
     remedy: 'Open the lock of the card, or replace it: a worn-out card refuses to be written.',
     afterSeconds: 0,
   },
+  KIOS_FAULT_UPDATE: {
+    condition: 'KiosUpdate',
+    reason: 'CameBack',
+    remedy: 'Read docs/update.md; publish another system, or let the node try that one again.',
+    // Init has tried three times.
+    afterSeconds: 0,
+  },
 } as const satisfies Record<string, Entry>;
 
 export type FaultCode = keyof typeof CATALOGUE;
@@ -239,6 +252,11 @@ const CONDITION_OF_OTHERS: Readonly<Record<string, ConditionType>> = {
   KIOS_BOOTSTRAP_CLOCK: 'KiosClock',
   KIOS_INIT_DATA: 'KiosStorage',
   KIOS_INIT_DATA_TWICE: 'KiosStorage',
+  KIOS_INIT_CRYPT_MAKE: 'KiosStorage',
+  KIOS_INIT_CRYPT_SYSTEM: 'KiosStorage',
+  KIOS_INIT_CRYPT_WORDS: 'KiosStorage',
+  KIOS_INIT_CRYPT_TPM: 'KiosStorage',
+  KIOS_INIT_CRYPT_HEADER: 'KiosStorage',
   KIOS_INIT_STORE: 'KiosStorage',
 };
 

@@ -1,7 +1,9 @@
 import type { Finding } from './catalogue.ts';
 import { clusterFaults, memberFaults } from './rules-cluster.ts';
 import { linkFault, podNetworkFault, takenAddressFault } from './rules-network.ts';
-import { nodeFaults } from './rules-node.ts';
+import { clockFault, hostFaults } from './rules-node.ts';
+import { podFaults } from './rules-pods.ts';
+import { storageFaults } from './rules-storage.ts';
 import type { Signs } from './signs.ts';
 
 /** Name servers that are silent keep a node from its cluster only if it knows that by a name. */
@@ -18,7 +20,10 @@ export function findFaults(signs: Signs): readonly Finding[] {
     ...beyond,
     podNetworkFault(signs),
     ...memberFaults(signs),
-    ...nodeFaults(signs),
+    clockFault(signs),
+    ...storageFaults(signs),
+    ...hostFaults(signs),
+    ...podFaults(signs),
   ];
   const codes = new Set<string>();
   return all.filter((finding): finding is Finding => {

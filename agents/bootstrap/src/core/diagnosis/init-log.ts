@@ -6,6 +6,11 @@ import type { Said } from './signs.ts';
 const LASTING: ReadonlySet<string> = new Set([
   'KIOS_INIT_DATA',
   'KIOS_INIT_DATA_TWICE',
+  'KIOS_INIT_CRYPT_MAKE',
+  'KIOS_INIT_CRYPT_SYSTEM',
+  'KIOS_INIT_CRYPT_WORDS',
+  'KIOS_INIT_CRYPT_TPM',
+  'KIOS_INIT_CRYPT_HEADER',
   'KIOS_INIT_STORE',
 ]);
 

@@ -53,9 +53,14 @@ const isTold = ({ told }: Tracked): boolean => told !== undefined;
 const PROBED =
   /^KIOS_FAULT_(?:GATEWAY_SILENT|DNS_DEAD|MTU|API_\w+|IDENTITY|NAME_TAKEN)$|^KIOS_BOOTSTRAP_TOKEN$/;
 
+/** Seconds for which a fault's end is looked for often. One that stays, as where no names are served, can wait. */
+const HURRY_SECONDS = 300;
+
 /** Returns whether more is to be asked of the network now: something may be a fault, or its fault may be over. */
-export const isUrgent = (suspicions: Suspicions): boolean =>
-  [...suspicions.values()].some((one) => !isTold(one) || PROBED.test(one.finding.code));
+export const isUrgent = (suspicions: Suspicions, up: number): boolean =>
+  [...suspicions.values()].some(
+    (one) => !isTold(one) || (PROBED.test(one.finding.code) && up - one.since < HURRY_SECONDS),
+  );
 
 /** Returns whether a fault's signs were there until now, or so lately that it counts on. */
 function isOn({ finding, seen, told }: Tracked, up: number): boolean {

@@ -73,6 +73,14 @@ export interface Disk {
   readonly errors: number;
 }
 
+export interface UpdateSign {
+  readonly version: string;
+  /** The running system is not confirmed yet. */
+  readonly isTrial: boolean;
+  /** The system that the machine came back from. */
+  readonly failed: { readonly generation: number; readonly why: string } | undefined;
+}
+
 /** What the parts of a node say at one time. What is undefined or empty has not been said, and is no fault. */
 export interface Signs {
   readonly cards: readonly Card[];
@@ -102,6 +110,8 @@ export interface Signs {
   readonly isDataFailed: boolean;
   /** Names of disks that refuse to be written. */
   readonly protectedDisks: readonly string[];
+  /** What init says of the systems on the medium, where they can be replaced. */
+  readonly update: UpdateSign | undefined;
   readonly modules: readonly { readonly name: string; readonly why: string }[];
   readonly pods: readonly PodSign[];
   readonly outOfMemory: readonly Exhausted[];
@@ -130,6 +140,7 @@ export const NO_SIGNS: Signs = {
   disk: undefined,
   isDataFailed: false,
   protectedDisks: [],
+  update: undefined,
   modules: [],
   pods: [],
   outOfMemory: [],

@@ -2,7 +2,7 @@ import { parse } from '@kios/agent/parse';
 
 import { fieldError } from '../faults/errors.ts';
 import { checkConverted } from './check-converted.ts';
-import { type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
+import { fetcherIn, type Foreign, ForeignError, foreignOf, isOurs } from './foreign.ts';
 import { type CarriedJoin, findJoin, type Reader } from './formats/cloud-join.ts';
 import { convertNodeConfig, joinNodeConfigs } from './formats/eks.ts';
 import { findJoinCommands, isJoinCommand } from './formats/find-join-command.ts';
@@ -85,10 +85,26 @@ function readPiece({ source, text }: Text, reader: Reader | undefined): Piece {
   return { source, reading, warnings: [] };
 }
 
+/** A join that stands alone behind `#` is pasted with the prompt of root; among other comments it is one of them. */
+const isPasted = ([line = '', ...others]: readonly string[]): boolean =>
+  others.length === 0 && findJoinCommands(line).commands.some(({ text }) => text.includes('--'));
+
+/** Comments alone say nothing, as in a file from which somebody took everything out, and no more do null and `{}`. */
+function isEmpty(text: string): boolean {
+  const said = text
+    .split('\n')
+    .filter((line) => !/^\s*(?:---\s*|\.\.\.\s*)?(?:null|~|\{\s*\})?\s*$/.test(line));
+  return said.every((line) => line.trimStart().startsWith('#')) && !isPasted(said);
+}
+
+const saysNothing = (text: string): boolean => foreignOf(text) === undefined && isEmpty(text);
+
 /** Reads one part. One that turns out to be for another program is a warning. */
 function readPart(part: Text, reader: Reader): Piece | Warning {
   try {
-    return readPiece(part, reader);
+    return saysNothing(part.text)
+      ? { path: part.source, why: 'it is empty' }
+      : readPiece(part, reader);
   } catch (error) {
     if (error instanceof ForeignError)
       return { path: part.source, why: `it is ${error.foreign.what}` };
@@ -111,7 +127,8 @@ function parseMimeDocument(source: string, bytes: Uint8Array, reader: Reader): P
     (part) => readingOf.get(part.source) ?? convert(part.source, part.input),
   );
   const document = mergeDocuments(readings.map((reading) => reading.document));
-  if (document === undefined) throw new ForeignError(source, FOREIGN_MIME);
+  if (document === undefined)
+    throw new ForeignError(source, fetcherIn(new TextDecoder().decode(bytes)) ?? FOREIGN_MIME);
   return {
     document,
     kind: `MIME, ${readings.map(({ kind }) => kind).join(' and ')}`,
@@ -142,24 +159,13 @@ export type Content =
   | { readonly tag: 'foreign'; readonly foreign: Foreign; readonly text: string }
   | { readonly tag: 'empty' };
 
-/** A join that stands alone behind `#` is pasted with the prompt of root; among other comments it is one of them. */
-const isPasted = ([line = '', ...others]: readonly string[]): boolean =>
-  others.length === 0 && findJoinCommands(line).commands.some(({ text }) => text.includes('--'));
-
-/** Comments alone say nothing, as in a file from which somebody took everything out. */
-function isEmpty(text: string): boolean {
-  const said = text.split('\n').filter((line) => !/^\s*(?:---\s*|\.\.\.\s*)?$/.test(line));
-  return said.every((line) => line.trimStart().startsWith('#')) && !isPasted(said);
-}
-
 /** Parses unpacked bytes, which a MIME document may have in its parts. */
 export function parseBytes(source: string, bytes: Uint8Array, reader: Reader): Content {
   // Without its mark of the byte order, which decoding takes away.
   const start = new TextDecoder().decode(bytes.subarray(0, 1024));
   const text = isMime(start) ? undefined : decodeText(source, bytes);
   try {
-    if (text !== undefined && foreignOf(text) === undefined && isEmpty(text))
-      return { tag: 'empty' };
+    if (text !== undefined && saysNothing(text)) return { tag: 'empty' };
     const parsed =
       text === undefined
         ? parseMimeDocument(source, bytes, reader)

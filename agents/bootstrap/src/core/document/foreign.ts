@@ -30,10 +30,12 @@ const kind = (isIt: RegExp, what: string, instead: string = OUR_FORM): Kind => (
   instead,
 });
 
+const FETCHES = /secret-userdata|secretsmanager/i;
+
 /** Of cloud-config and of scripts; the first one that matches says most. */
 const INNER: readonly Kind[] = [
   kind(
-    /secret-userdata|secretsmanager/i,
+    FETCHES,
     'a script that fetches the user data of Cluster API from AWS Secrets Manager',
     'Set cloudInit.insecureSkipSecretsManager in the AWSMachineTemplate, so that the machine gets the user data itself',
   ),
@@ -56,6 +58,16 @@ const INNER: readonly Kind[] = [
     /\bk3s\b/,
     'for k3s',
     'Join the node to a cluster of kubeadm or EKS: k3s takes only agents of its own',
+  ),
+  kind(
+    /\bk0s\b/,
+    'for k0s',
+    'Join the node to a cluster of kubeadm or EKS: k0s takes only workers of its own',
+  ),
+  kind(
+    /\bmicrok8s\b/,
+    'for MicroK8s',
+    'Join the node to a cluster of kubeadm or EKS: MicroK8s takes only nodes of its own',
   ),
   kind(
     /\bkube-env\b|kube-node-installation/,
@@ -94,6 +106,8 @@ const HEADERS: readonly Kind[] = [
   kind(/^##\s*template:/, 'a template for cloud-init'),
   kind(/^#!/, 'a script', SCRIPT),
   kind(/^(?:<(?:powershell|script)>|#ps1|rem cmd\b)/i, 'a script for Windows', SCRIPT),
+  kind(/^<\?xml[^>]*>\s*<unattend\b/i, 'an answer file of Windows'),
+  kind(/^(?:#version=\w+|d-i[ \t]+[-\w]+\/)/, 'an answer file of an installer'),
   kind(
     /^\{[\s\S]*"ignition"\s*:/,
     'Ignition',
@@ -136,6 +150,16 @@ function topOf(text: string): Top {
   const keys = [...text.matchAll(/^["']?([A-Za-z_][\w.-]*)["']?[ \t]*:(?:\s|$)/gm)];
   return { keys: new Set(keys.map(([, key]) => key ?? '')), heads, text };
 }
+
+/** Tools of a workstation, and controllers, which make user data of their objects. */
+const TOOLS =
+  /(?:^|\.)(?:eksctl\.io|karpenter\.sh|karpenter\.k8s\.aws|k0sproject\.io|kops\.k8s\.io|kind\.x-k8s\.io|k3d\.io)\//;
+
+/** The sections of Container Linux Configs, from which Butane came. */
+const BUTANE = new Set(['passwd', 'storage', 'systemd', 'networkd', 'update', 'locksmith', 'docker', 'etcd', 'flannel']); // prettier-ignore
+
+/** Keys of cloud-config that no other program has. */
+const CLOUD_CONFIG = new Set(['write_files', 'runcmd', 'bootcmd', 'package_update', 'package_upgrade', 'ssh_authorized_keys', 'ssh_pwauth', 'chpasswd', 'users', 'packages']); // prettier-ignore
 
 const OURS = /^(?:kios\.dev|kios\.redcoat\.dev|node\.eks\.aws|kubeadm\.k8s\.io)\//;
 
@@ -182,6 +206,32 @@ const TOPS: readonly TopKind[] = [
     instead: 'Join the node to a cluster of kubeadm or EKS: Talos takes only nodes of its own',
   },
   {
+    isIt: ({ heads }) => heads.some(({ apiVersion }) => TOOLS.test(apiVersion)),
+    what: 'for a tool that makes clusters or machines',
+    instead: 'Apply it there, and give the machine the user data that the tool makes of it',
+  },
+  {
+    isIt: ({ keys }) => keys.size > 0 && [...keys].every((key) => BUTANE.has(key)),
+    what: 'Butane, from which Ignition is made',
+    instead: OUR_FORM,
+  },
+  {
+    isIt: ({ keys }) => keys.has('scheme_version') && keys.has('install'),
+    what: "a configuration of Harvester's installer",
+    instead: OUR_FORM,
+  },
+  {
+    isIt: ({ keys, heads }) =>
+      heads.every(({ apiVersion }) => apiVersion === '') && [...keys].some((key) => CLOUD_CONFIG.has(key)),
+    what: 'cloud-config without its first line',
+    instead: 'Put #cloud-config into its first line: that of a node may run kubeadm join',
+  },
+  {
+    isIt: ({ text }) => /^(?:export[ \t]+)?K3S_(?:URL|TOKEN)=/m.test(text),
+    what: 'the environment of k3s',
+    instead: 'Join the node to a cluster of kubeadm or EKS: k3s takes only agents of its own',
+  },
+  {
     isIt: ({ keys, text }) =>
       keys.has('variant') && /^variant:\s*["']?(?:fcos|flatcar|openshift|r4e|fiot)\b/m.test(text),
     what: 'Butane, from which Ignition is made',
@@ -212,6 +262,12 @@ const TOPS: readonly TopKind[] = [
 /** Returns whether a text has a document for a node in it, by the head of one of its documents. */
 export const isOurs = (text: string): boolean =>
   topOf(text.trimStart()).heads.some(({ apiVersion }) => OURS.test(apiVersion));
+
+/** Returns the kind of a text somewhere in which another one is fetched that would be for a node. */
+export const fetcherIn = (text: string): Foreign | undefined => {
+  const found = FETCHES.test(text) ? INNER.find(({ isIt }) => isIt(text)) : undefined;
+  return found && { what: found.what, instead: found.instead };
+};
 
 const TEMPLATE = /^##\s*template:[^\n]*\n\s*/;
 

@@ -19,7 +19,7 @@ function misfitsOfConfig(config: Config): readonly Misfit[] {
     ...faults.map(({ path, why }): Misfit => ({
       path: [TAINTS, ...path],
       why,
-      isUnknown: false,
+      kind: 'wrong',
     })),
   ];
 }
@@ -29,8 +29,8 @@ export const KubeletConfig = v.pipe(
   map,
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
-    for (const { path, why, isUnknown } of misfitsOfConfig(dataset.value))
-      if (!isUnknown) addIssue({ message: why, path: issuePath(path) });
+    for (const { path, why, kind } of misfitsOfConfig(dataset.value))
+      if (kind === 'wrong') addIssue({ message: why, path: issuePath(path) });
   }),
 );
 
@@ -39,5 +39,5 @@ export const unknownKubeletFields = (
   config: Config,
 ): readonly { readonly path: string; readonly why: string }[] =>
   misfitsOf(FIELDS, config)
-    .filter(({ isUnknown }) => isUnknown)
+    .filter(({ kind }) => kind === 'unknown')
     .map(({ path, why }) => ({ path: ['kubelet', 'config', ...path].join('.'), why }));

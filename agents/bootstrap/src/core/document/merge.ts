@@ -2,6 +2,7 @@ import type { Part } from './parsed-document.ts';
 import { withoutUser } from './proxy.ts';
 import { isMap } from './schema-parts.ts';
 import type { NodeBootstrap } from './schema.ts';
+import { withoutTwins } from './twins.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -15,8 +16,17 @@ export function mergeMaps(base: Json, later: Json): Json {
   return merged;
 }
 
+/** Takes from an earlier document what a later one says in another field: kubelet's own fields would override it. */
+function beforeNode(base: NodeBootstrap, { node = {} }: NodeBootstrap): NodeBootstrap {
+  const config = base.kubelet?.config;
+  return config === undefined
+    ? base
+    : { ...base, kubelet: { ...base.kubelet, config: withoutTwins(config, node) } };
+}
+
 /** Merges all but `auth`, one secret, and `network`, one file: neither is ever mixed from two documents. */
-const mergeTwo = (base: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
+const mergeTwo = (earlier: NodeBootstrap, later: NodeBootstrap): NodeBootstrap => {
+  const base = beforeNode(earlier, later);
   const auth = later.auth ?? base.auth;
   const network = later.network ?? base.network;
   return {
@@ -54,7 +64,7 @@ export interface Origin {
 }
 
 const isSecret = (path: string): boolean =>
-  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|exec\.command)/.test(
+  /^files$|^registries\..*\.password$|^auth\.(?!awsIamAuthenticator|bootstrapTokenFile|attest$|exec\.command)/.test(
     path,
   );
 

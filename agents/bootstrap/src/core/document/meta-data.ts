@@ -1,4 +1,4 @@
-import { isMap, isScalar, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, parseDocument } from 'yaml';
 
 import { BootstrapError, fieldError } from '../faults/errors.ts';
 import { decodeText, parseYaml, QUIET } from './yaml.ts';
@@ -13,23 +13,25 @@ export interface MetaData {
 
 export const NO_META_DATA: MetaData = { instanceId: undefined, hostname: undefined };
 
-/** Returns a value as it is written, so that 0012 stays what it is; null and '' count as absent. */
-function textOf(source: string, map: unknown, key: string): string | undefined {
-  const value = isMap(map) ? map.get(key, true) : undefined;
+/** Returns a value as it is written, so that 0012 stays what it is; null and blanks count as absent. */
+function textOf(source: string, doc: Document, key: string): string | undefined {
+  const given = isMap(doc.contents) ? doc.contents.get(key, true) : undefined;
+  const value = isAlias(given) ? given.resolve(doc) : given;
   if (value === undefined || value === null) return undefined;
   if (!isScalar(value)) throw fieldError(`read ${source}: ${key}: must be text`);
-  if (value.value === null || value.value === '') return undefined;
-  return typeof value.value === 'string' ? value.value : value.source;
+  if (value.value === null) return undefined;
+  const text = typeof value.value === 'string' ? value.value : (value.source ?? '');
+  return text.trim() === '' ? undefined : text.trim();
 }
 
 function parse(source: string, yaml: string): MetaData {
   const input = parseYaml(source, yaml);
-  const map = parseDocument(yaml, QUIET).contents;
-  if (input !== null && input !== undefined && !isMap(map))
+  const doc = parseDocument(yaml, QUIET);
+  if (input !== null && input !== undefined && !isMap(doc.contents))
     throw fieldError(`read ${source}: (top): must be a map with instance-id and local-hostname`);
   return {
-    instanceId: textOf(source, map, 'instance-id'),
-    hostname: textOf(source, map, 'local-hostname'),
+    instanceId: textOf(source, doc, 'instance-id'),
+    hostname: textOf(source, doc, 'local-hostname'),
   };
 }
 

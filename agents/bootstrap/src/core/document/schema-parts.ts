@@ -1,7 +1,14 @@
 import * as v from 'valibot';
 
 // Every check has its own message: valibot's quote the value, which may be a secret.
-export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
+/** Returns the rule for a text; YAML takes what looks like a number for one. */
+const mustBeText = ({ input }: { readonly input: unknown }): string =>
+  typeof input === 'number' || typeof input === 'boolean'
+    ? 'must be text; put it in quotes'
+    : 'must be text';
+/** A text, which may be empty. */
+export const anyText = v.string(mustBeText);
+export const text = v.pipe(anyText, v.minLength(1, 'must not be empty'));
 export const texts = v.array(text, 'must be a list of texts');
 
 export const isMap = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -5,7 +5,7 @@ import { nodeNameFault } from '../node/node-name.ts';
 import { KubeletConfig } from './kubelet-fields.ts';
 import { Proxy } from './proxy.ts';
 import { Registries } from './registries.ts';
-import { issuePath, map, text, texts } from './schema-parts.ts';
+import { anyText, issuePath, map, text, texts } from './schema-parts.ts';
 import { doubleTaints, EFFECT_RULE, EFFECTS } from './taints.ts';
 
 const textWithout = (
@@ -18,7 +18,7 @@ const textWithout = (
 
 export const Taint = v.strictObject({
   key: v.pipe(text, textWithout(qualifiedNameFault)),
-  value: v.optional(v.pipe(v.string('must be text'), textWithout(labelValueFault))),
+  value: v.optional(v.pipe(anyText, textWithout(labelValueFault))),
   effect: v.picklist(EFFECTS, EFFECT_RULE),
 });
 export type TaintSpec = v.InferOutput<typeof Taint>;
@@ -31,9 +31,19 @@ const Taints = v.pipe(
   }),
 );
 
+/** Returns the rule that a value breaks, with its length where something tore it: the value may be a secret. */
+function rule(value: string, whole: number, words: string): string {
+  const isPiece = value.length < whole && /^[a-z0-9]+[.:]?[a-z0-9]*$/i.test(value);
+  if (!isPiece && !/\s/.test(value)) return words;
+  const what = isPiece ? `has ${value.length} of ${whole} characters` : 'has a blank in it';
+  return `${what}; it ${words}. Where a line end tore it, put it on one line`;
+}
+
 export const CaCertHash = v.pipe(
   text,
-  v.regex(/^sha256:[0-9a-f]{64}$/i, 'must be sha256: and 64 hexadecimal digits'),
+  v.regex(/^sha256:[0-9a-f]{64}$/i, ({ input }) =>
+    rule(input, 71, 'must be sha256: and 64 hexadecimal digits'),
+  ),
   v.toLowerCase(),
 );
 
@@ -48,9 +58,8 @@ const Cluster = v.strictObject({
 
 export const Token = v.pipe(
   text,
-  v.regex(
-    /^[a-z0-9]{6}\.[a-z0-9]{16}$/,
-    'must be 6 and 16 lower case letters or digits, with a dot between',
+  v.regex(/^[a-z0-9]{6}\.[a-z0-9]{16}$/, ({ input }) =>
+    rule(input, 23, 'must be 6 and 16 lower case letters or digits, with a dot between'),
   ),
 );
 
@@ -60,12 +69,12 @@ const ProgramName = v.pipe(
   v.regex(/^[A-Za-z0-9][-A-Za-z0-9_.]*$/, 'must be the name of a program, without a path'),
 );
 
-const EnvVar = v.strictObject({ name: text, value: v.string('must be text') });
+const EnvVar = v.strictObject({ name: text, value: anyText });
 const env = v.optional(v.array(EnvVar, 'must be a list'));
 
 const Exec = v.strictObject({
   command: ProgramName,
-  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  args: v.optional(v.array(anyText, 'must be a list of texts')),
   env,
   apiVersion: v.optional(
     v.picklist(
@@ -85,18 +94,34 @@ const AUTH_KINDS = {
   awsIamAuthenticator: v.optional(v.strictObject({ clusterId: text, region: v.optional(text) })),
 } as const;
 
-/** Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. */
+/** Whether what needs a token has one beside it. */
+const hasToken = (auth: {
+  readonly bootstrapToken?: unknown;
+  readonly bootstrapTokenFile?: unknown;
+}) => (auth.bootstrapToken ?? auth.bootstrapTokenFile) !== undefined;
+
+/**
+ * Exactly one way to authenticate to the cluster. A second token may vouch for the cluster, as with kubeadm. With
+ * `attest` the node proves what it has started before it gets its certificate.
+ */
 const Auth = v.pipe(
-  v.strictObject({ ...AUTH_KINDS, discoveryToken: v.optional(Token) }),
+  v.strictObject({
+    ...AUTH_KINDS,
+    discoveryToken: v.optional(Token),
+    attest: v.optional(v.boolean('must be true or false')),
+  }),
   v.check(
-    ({ discoveryToken: _other, ...auth }) =>
+    ({ discoveryToken: _other, attest: _attest, ...auth }) =>
       Object.values(auth).filter((value) => value !== undefined).length === 1,
     `must have exactly one of ${Object.keys(AUTH_KINDS).join(', ')}`,
   ),
   v.check(
-    ({ discoveryToken, bootstrapToken, bootstrapTokenFile }) =>
-      discoveryToken === undefined || (bootstrapToken ?? bootstrapTokenFile) !== undefined,
+    (auth) => auth.discoveryToken === undefined || hasToken(auth),
     'must have bootstrapToken or bootstrapTokenFile beside discoveryToken',
+  ),
+  v.check(
+    (auth) => auth.attest !== true || hasToken(auth),
+    'must have bootstrapToken or bootstrapTokenFile beside attest',
   ),
 );
 export type AuthSpec = v.InferOutput<typeof Auth>;
@@ -136,7 +161,7 @@ const CredentialProvider = v.strictObject({
     v.pipe(text, v.regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, 'must be a duration such as 12h')),
     '12h',
   ),
-  args: v.optional(v.array(v.string('must be text'), 'must be a list of texts')),
+  args: v.optional(v.array(anyText, 'must be a list of texts')),
   env,
 });
 export type CredentialProviderSpec = v.InferOutput<typeof CredentialProvider>;
@@ -154,8 +179,8 @@ const File = v.pipe(
       v.pipe(text, v.check(isMode, 'must be octal, 0755 at most, in quotes')),
       '0644',
     ),
-    content: v.optional(v.string('must be text')),
-    contentBase64: v.optional(v.pipe(v.string('must be text'), v.check(isBase64, 'is not base64'))),
+    content: v.optional(anyText),
+    contentBase64: v.optional(v.pipe(anyText, v.check(isBase64, 'is not base64'))),
   }),
   v.check(
     ({ content, contentBase64 }) => (content === undefined) !== (contentBase64 === undefined),

@@ -1,19 +1,31 @@
+import { shownName } from '@kios/agent/parse';
+
 import { isMap } from './schema-parts.ts';
 import { unknownName } from './unknown-field.ts';
 
+/** A place in which no value is right. */
+export class Refused {
+  readonly why: string;
+
+  constructor(why: string) {
+    this.why = why;
+  }
+}
+
 /**
- * The types of a document's fields: the name of a type, a list with the type of its items, or a map with the type of
- * each field. The key `*` of a map stands for every key.
+ * What a document has in a place: the name of a type, a list with the shape of its items, or a map with the shape of
+ * each field. The key `*` of a map stands for every key. Besides types there are `any`, which others judge, `idle`:
+ * known, but without effect here, which is said, and `silent`: it concerns another program alone.
  */
-export type Shape = string | readonly Shape[] | { readonly [field: string]: Shape };
+export type Shape = string | Refused | readonly Shape[] | { readonly [field: string]: Shape };
 
-type Path = readonly [string, ...string[]];
+export type Path = readonly [string, ...string[]];
 
-/** A place in a value that its shape does not have. A field that is not known may be left out; a wrong type may not. */
+/** A place in a value that its shape does not have. A `wrong` one refuses the document, the others are left out. */
 export interface Misfit {
   readonly path: Path;
   readonly why: string;
-  readonly isUnknown: boolean;
+  readonly kind: 'wrong' | 'unknown' | 'idle';
 }
 
 const wholeFrom =
@@ -62,36 +74,84 @@ const TYPES: Readonly<Record<string, (value: unknown) => string | undefined>> = 
   quantity: quantityFault,
 };
 
-const misfit = (path: Path, why: string | undefined): readonly Misfit[] =>
-  why === undefined ? [] : [{ path, why, isUnknown: false }];
+/** Returns what a value is, in words. */
+export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return value === null ? 'empty' : 'a map';
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`;
+}
 
 const isList = (shape: Shape): shape is readonly Shape[] => Array.isArray(shape);
 
-function misfitsAt(shape: Shape, value: unknown, path: Path): readonly Misfit[] {
-  if (typeof shape === 'string') return misfit(path, TYPES[shape]?.(value));
-  if (!isList(shape))
-    return isMap(value) ? misfitsOf(shape, value, path) : misfit(path, 'must be a map');
-  const [item = 'any'] = shape;
-  return Array.isArray(value)
-    ? value.flatMap((one: unknown, index) => misfitsAt(item, one, [...path, String(index)]))
-    : misfit(path, 'must be a list');
+function pathTo([first, ...rest]: readonly string[], name: string): Path {
+  return first === undefined ? [name] : [first, ...rest, name];
+}
+
+/** The one walk through documents beside their shapes. It notes every place that does not fit. */
+export class Walk {
+  readonly misfits: Misfit[] = [];
+  #unknown = 0;
+
+  wrong(path: Path, why: string | undefined): undefined {
+    if (why !== undefined) this.misfits.push({ path, why, kind: 'wrong' });
+  }
+
+  /** Returns a map without the fields that have no place in its shape. */
+  fitMap(
+    fields: Readonly<Record<string, Shape>>,
+    value: Readonly<Record<string, unknown>>,
+    path: readonly string[] = [],
+  ): Readonly<Record<string, unknown>> {
+    const every = fields['*'];
+    const kept: [string, unknown][] = [];
+    for (const [name, item] of Object.entries(value)) {
+      const at = pathTo(path, name);
+      const shape = every ?? (Object.hasOwn(fields, name) ? fields[name] : undefined);
+      const fitting =
+        shape === undefined ? this.#noteUnknown(path, name, fields) : this.fit(shape, item, at);
+      if (fitting !== undefined) kept.push([name, fitting]);
+    }
+    return Object.fromEntries(kept);
+  }
+
+  /** Returns the part of a value that fits; undefined when nothing of it does. */
+  fit(shape: Shape, value: unknown, path: Path): unknown {
+    if (typeof shape === 'string') return this.#fitLeaf(shape, value, path);
+    if (shape instanceof Refused) return this.wrong(path, shape.why);
+    if (isList(shape)) return this.#fitList(shape, value, path);
+    if (isMap(value)) return this.fitMap(shape, value, path);
+    return this.wrong(path, `must be a map, and is ${kindOf(value)}`);
+  }
+
+  #fitLeaf(type: string, value: unknown, path: Path): unknown {
+    if (type === 'silent') return undefined;
+    if (type === 'idle')
+      return void this.misfits.push({ path, why: 'it has no effect here', kind: 'idle' });
+    this.wrong(path, TYPES[type]?.(value));
+    return value;
+  }
+
+  #fitList([item = 'any']: readonly Shape[], value: unknown, path: Path): unknown {
+    if (!Array.isArray(value)) return this.wrong(path, `must be a list, and is ${kindOf(value)}`);
+    return value.map((one: unknown, at) => this.fit(item, one, [...path, String(at)]));
+  }
+
+  #noteUnknown(
+    above: readonly string[],
+    name: string,
+    fields: Readonly<Record<string, Shape>>,
+  ): undefined {
+    const why = unknownName(name, Object.keys(fields), { earlier: this.#unknown++ });
+    this.misfits.push({ path: pathTo(above, shownName(name)), why, kind: 'unknown' });
+  }
 }
 
 /** Compares the fields of a map with a shape, and returns every place that does not fit. */
 export function misfitsOf(
   shape: Readonly<Record<string, Shape>>,
   value: Readonly<Record<string, unknown>>,
-  path: readonly string[] = [],
 ): readonly Misfit[] {
-  const every = shape['*'];
-  const known = Object.keys(shape);
-  let earlier = 0;
-  return Object.entries(value).flatMap(([name, item]) => {
-    const [first, ...rest] = [...path, name];
-    const at: Path = [first ?? name, ...rest];
-    const own = every ?? (Object.hasOwn(shape, name) ? shape[name] : undefined);
-    return own === undefined
-      ? [{ path: at, why: unknownName(name, known, { earlier: earlier++ }), isUnknown: true }]
-      : misfitsAt(own, item, at);
-  });
+  const walk = new Walk();
+  walk.fitMap(shape, value);
+  return walk.misfits;
 }

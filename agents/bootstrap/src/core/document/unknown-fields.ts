@@ -1,7 +1,7 @@
 import type { GenericSchema } from 'valibot';
 
 import { isMap } from './schema-parts.ts';
-import { unknownName } from './unknown-field.ts';
+import { misfitsOf, type Shape } from './shape.ts';
 
 const hasFields = (
   schema: object,
@@ -12,36 +12,39 @@ const isOptional = (schema: object): schema is { readonly wrapped: GenericSchema
 
 const isList = (schema: object): schema is { readonly item: GenericSchema } => 'item' in schema;
 
+const fieldsOf = (
+  entries: Readonly<Record<string, GenericSchema>>,
+): Readonly<Record<string, Shape>> =>
+  Object.fromEntries(Object.entries(entries).map(([name, schema]) => [name, shapeOf(schema)]));
+
+/** Returns where a schema has fields. Their values are judged by the schema itself. */
+function shapeOf(schema: object): Shape {
+  if (isOptional(schema)) return shapeOf(schema.wrapped);
+  if (isList(schema)) return [shapeOf(schema.item)];
+  return hasFields(schema) ? fieldsOf(schema.entries) : 'any';
+}
+
 /** Returns the fields of a value that a schema leaves out, at every level, each with the known one that is nearest. */
 export function unknownFields(
   schema: object,
   value: unknown,
-  path = '',
 ): readonly { readonly path: string; readonly why: string }[] {
-  if (isOptional(schema)) return unknownFields(schema.wrapped, value, path);
-  if (isList(schema) && Array.isArray(value))
-    return value.flatMap((item: unknown, index) =>
-      unknownFields(schema.item, item, `${path}.${index}`),
-    );
   if (!hasFields(schema) || !isMap(value)) return [];
-  const known = Object.keys(schema.entries);
-  let earlier = 0;
-  return Object.entries(value).flatMap(([name, item]) => {
-    const at = path === '' ? name : `${path}.${name}`;
-    const inner = Object.hasOwn(schema.entries, name) ? schema.entries[name] : undefined;
-    return inner === undefined
-      ? [{ path: at, why: unknownName(name, known, { earlier: earlier++ }) }]
-      : unknownFields(inner, item, at);
-  });
+  return misfitsOf(fieldsOf(schema.entries), value)
+    .filter(({ kind }) => kind === 'unknown')
+    .map(({ path, why }) => ({ path: path.join('.'), why }));
 }
 
 /** Adds the nearest known names to a message of `parse` about fields that are not known. */
 export const withNearest = (message: string, schema: object, value: unknown): string =>
-  unknownFields(schema, value).reduce(
-    (told, { path, why }) =>
-      told.replace(
-        ` ${path}: not a known field`,
-        () => ` ${path}: ${why.replace('is not', 'not')}`,
-      ),
-    message,
-  );
+  unknownFields(schema, value)
+    // A long message is searched for those few alone of which there is more to say.
+    .filter(({ why }) => why !== 'is not a known field')
+    .reduce(
+      (told, { path, why }) =>
+        told.replace(
+          ` ${path}: not a known field`,
+          () => ` ${path}: ${why.replace('is not', 'not')}`,
+        ),
+      message,
+    );

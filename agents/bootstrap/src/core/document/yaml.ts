@@ -1,3 +1,4 @@
+import { repeatedKeys } from '@kios/network-config/repeated-keys';
 import {
   type Document,
   isMap,
@@ -5,6 +6,7 @@ import {
   Lexer,
   parseAllDocuments,
   parseDocument,
+  type Scalar,
   type ScalarTag,
   stringify,
   type Tags,
@@ -39,13 +41,16 @@ export function decodeText(source: string, bytes: Uint8Array): string {
 /** As keys, these would reach the prototype in a later merge. */
 const POISON = new Set(['__proto__', 'constructor', 'prototype']);
 
+/** In quotes it is an ordinary key, which kubelet's parser would take for a merge once it is written again. */
+const isQuotedMerge = (key: Scalar): boolean => key.value === '<<' && key.type !== 'PLAIN';
+
 function checkKeys(source: string, doc: Document.Parsed): void {
   visit(doc, {
     Collection: (_key, node) => {
       if (!isMap(node)) return;
-      for (const pair of node.items)
-        if (isScalar(pair.key) && POISON.has(String(pair.key.value)))
-          throw bad(source, `the key ${String(pair.key.value)} is not allowed`);
+      for (const { key } of node.items)
+        if (isScalar(key) && (POISON.has(String(key.value)) || isQuotedMerge(key)))
+          throw bad(source, `the key ${String(key.value)} is not allowed`);
     },
   });
 }
@@ -80,15 +85,30 @@ export const BINARY: ScalarTag = {
 };
 
 /** The parser's own warnings would go to stderr, with parts of the text in them. */
-export const QUIET = { prettyErrors: false, uniqueKeys: true, logLevel: 'error' } as const;
-const OPTIONS = { ...QUIET, stringKeys: true } as const;
+export const QUIET = { prettyErrors: false, uniqueKeys: false, logLevel: 'error' } as const;
+/** With `<<`, which every program has that reads these documents. */
+const OPTIONS = { ...QUIET, stringKeys: true, merge: true } as const;
+
+interface FormFault {
+  readonly at: number;
+  readonly what: string;
+}
+
+/** Returns what is wrong with the form of a document. */
+function formFault(doc: Document.Parsed): FormFault | undefined {
+  const fault = doc.errors[0] ?? doc.warnings[0];
+  if (fault !== undefined)
+    return { at: fault.pos[0], what: fault.code.toLowerCase().replaceAll('_', ' ') };
+  const [twice] = repeatedKeys(doc);
+  return twice === undefined ? undefined : { at: twice.range?.[0] ?? 0, what: 'duplicate key' };
+}
 
 function toValue(source: string, text: string, doc: Document.Parsed): unknown {
-  const fault = doc.errors[0] ?? doc.warnings[0];
+  const fault = formFault(doc);
   if (fault !== undefined) {
-    const before = text.slice(0, fault.pos[0]).split('\n');
+    const before = text.slice(0, fault.at).split('\n');
     const where = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
-    throw bad(source, `${where}: ${fault.code.toLowerCase().replaceAll('_', ' ')}`);
+    throw bad(source, `${where}: ${fault.what}`);
   }
   checkKeys(source, doc);
   try {

@@ -96,6 +96,20 @@ export const FAULTS = {
     remedy:
       'Make the API server of the new cluster reachable, or take the new document back; until then the node stays.',
   },
+  KIOS_BOOTSTRAP_ATTEST: {
+    event: 'attest.failed',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 60,
+    remedy:
+      "Turn the TPM on in the firmware's menu and build with --pcr-key, or take auth.attest out of the document (docs/attestation.md).",
+  },
+  KIOS_BOOTSTRAP_DENIED: {
+    event: 'attest.denied',
+    exitCode: EXIT.unavailable,
+    retrySeconds: 300,
+    remedy:
+      'Read the log of the approver, and correct its lists of machines and systems if this node is to join (docs/attestation.md).',
+  },
   KIOS_BOOTSTRAP_WRITE: {
     event: 'write.failed',
     exitCode: EXIT.system,

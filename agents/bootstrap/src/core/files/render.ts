@@ -1,4 +1,4 @@
-import type { ClusterAuth } from '../cluster/auth.ts';
+import { ATTESTED_USER, type ClusterAuth } from '../cluster/auth.ts';
 import type { ClusterConfig } from '../cluster/cluster-config.ts';
 import { formatKubeconfig } from '../cluster/kubeconfig.ts';
 import type { CredentialProviderSpec, NodeBootstrap } from '../document/schema.ts';
@@ -50,6 +50,8 @@ function formatProviders(providers: readonly CredentialProviderSpec[] = []): str
 /** Returns the kubeconfig by which kubelet requests its certificate; undefined when it needs none. */
 export function formatBootstrapKubeconfig(endpoint: string, auth: ClusterAuth): string | undefined {
   const ca = `/etc/${CA_FILE}`;
+  if (auth.kind === 'token' && auth.attests === true)
+    return formatKubeconfig(endpoint, ca, ATTESTED_USER);
   if (auth.kind === 'token')
     return formatKubeconfig(endpoint, ca, { token: `${auth.token.id}.${auth.token.secret}` });
   return auth.kind === 'user' && auth.isBootstrap

@@ -84,11 +84,6 @@ const JOINING = {
     default: DEFAULTS.clockTimeoutSeconds,
     describe: 'Seconds to wait for a synchronised clock when the boot only guessed the time',
   },
-  'pods-timeout': {
-    type: 'number',
-    default: DEFAULTS.podsTimeoutSeconds,
-    describe: 'Seconds to wait for the other shipped pods before kubelet is restarted',
-  },
   ...RESTARTING,
   're-evaluate': {
     type: 'boolean',
@@ -167,7 +162,6 @@ interface Renamed {
   readonly timeout?: number;
   readonly leaseGrace?: number;
   readonly clockTimeout?: number;
-  readonly podsTimeout?: number;
   readonly rollback?: number;
   readonly nodeCheck?: number;
   readonly diagnose?: number;
@@ -181,7 +175,6 @@ export function toSettings(flags: Partial<Settings> & Renamed): Settings {
     timeoutSeconds: flags.timeout ?? DEFAULTS.timeoutSeconds,
     leaseGraceSeconds: flags.leaseGrace ?? DEFAULTS.leaseGraceSeconds,
     clockTimeoutSeconds: flags.clockTimeout ?? DEFAULTS.clockTimeoutSeconds,
-    podsTimeoutSeconds: flags.podsTimeout ?? DEFAULTS.podsTimeoutSeconds,
     rollbackSeconds: flags.rollback ?? DEFAULTS.rollbackSeconds,
     nodeCheckSeconds: flags.nodeCheck ?? DEFAULTS.nodeCheckSeconds,
     diagnoseSeconds: flags.diagnose ?? DEFAULTS.diagnoseSeconds,

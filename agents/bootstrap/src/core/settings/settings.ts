@@ -24,7 +24,6 @@ export interface Settings {
   readonly timeoutSeconds: number;
   readonly leaseGraceSeconds: number;
   readonly clockTimeoutSeconds: number;
-  readonly podsTimeoutSeconds: number;
   readonly rollbackSeconds: number;
   readonly nodeCheckSeconds: number;
   /** Seconds between two looks for faults; 0 looks for none. */
@@ -56,7 +55,6 @@ export const DEFAULTS: Settings = {
   // Where both families are in use, a router is often faster than a DHCP server.
   leaseGraceSeconds: 10,
   clockTimeoutSeconds: 120,
-  podsTimeoutSeconds: 5,
   rollbackSeconds: 600,
   nodeCheckSeconds: 60,
   diagnoseSeconds: 10,

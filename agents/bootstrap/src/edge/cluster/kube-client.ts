@@ -35,6 +35,9 @@ const SERVER = new ServerConfiguration('https://kubernetes', {});
 /** Always JSON, so that the library does not accept any other answer as text. */
 const HEADERS = { 'content-type': 'application/json' };
 
+/** An object of this name is there. */
+const CONFLICT = 409;
+
 const ConfigMap = v.object({ data: v.record(v.string(), v.string()) });
 
 async function send(
@@ -134,6 +137,19 @@ export class KubeClient {
     const list = await asOurs(this.#certificates.listCertificateSigningRequest({ fieldSelector }));
     // An empty list may be null on the wire, although its type excludes that.
     return list.items ?? [];
+  }
+
+  /** Asks for a certificate; one of this name that is there already stays as it is. */
+  async createRequest(body: V1CertificateSigningRequest): Promise<void> {
+    try {
+      await asOurs(this.#certificates.createCertificateSigningRequest({ body }));
+    } catch (error) {
+      if (!(error instanceof StatusError && error.status === CONFLICT)) throw error;
+    }
+  }
+
+  async request(name: string): Promise<V1CertificateSigningRequest> {
+    return asOurs(this.#certificates.readCertificateSigningRequest({ name }));
   }
 
   /** Merges conditions into those of the node, each by its type. */

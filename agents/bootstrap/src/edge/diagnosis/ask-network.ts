@@ -26,7 +26,8 @@ async function nudge(address: string): Promise<void> {
   const socket = createSocket('udp4');
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.on('error', () => resolve());
-  socket.send(new Uint8Array(1), DISCARD, address, () => resolve());
+  socket.once('connect', () => socket.send(new Uint8Array(1), () => resolve()));
+  socket.connect(DISCARD, address);
   await promise;
   socket.close();
 }
@@ -60,22 +61,26 @@ export async function askGateway(
   }
 }
 
-/** Asks a name server twice. Any reply of it counts. */
+/** Asks a name server twice. Any reply of it counts; the socket is connected, and takes no packet of others. */
 async function askNameServer(address: string, port: number, signal: AbortSignal): Promise<Asked> {
   const id = randomInt(0x1_00_00);
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const ask = (): void => socket.send(encodeQuestion(id), port, address, () => {});
+  const ask = (): void => socket.send(encodeQuestion(id), () => {});
+  let again: NodeJS.Timeout | undefined;
+  socket.once('connect', () => {
+    ask();
+    again = setTimeout(ask, DNS_AGAIN_MS);
+  });
   // A packet that cannot be sent is one without a reply.
   socket.on('error', () => {});
   socket.on('message', (message) => {
     if (isReplyTo(message, id)) resolve(true);
   });
-  const again = setTimeout(ask, DNS_AGAIN_MS);
   const end = setTimeout(() => resolve(false), DNS_MS);
   const stop = (): void => resolve(false);
   signal.addEventListener('abort', stop);
-  ask();
+  socket.connect(port, address);
   try {
     return { address, replies: await promise };
   } finally {

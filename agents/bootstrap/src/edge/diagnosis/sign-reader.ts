@@ -1,7 +1,13 @@
 import path from 'node:path';
 
 import { readIfThere } from '@kios/agent';
-import { type Lease, ModulesStatus, readStateIfThere, TimeState } from '@kios/node-state';
+import {
+  type Lease,
+  ModulesStatus,
+  readStateIfThere,
+  SlotsState,
+  TimeState,
+} from '@kios/node-state';
 
 import { saidIn } from '../../core/diagnosis/init-log.ts';
 import { KubeletLog } from '../../core/diagnosis/kubelet-log.ts';
@@ -102,7 +108,14 @@ export class SignReader {
   async #readHost(): Promise<
     Pick<
       Signs,
-      'clock' | 'disk' | 'isDataFailed' | 'protectedDisks' | 'modules' | 'init' | 'certificate'
+      | 'clock'
+      | 'disk'
+      | 'isDataFailed'
+      | 'protectedDisks'
+      | 'modules'
+      | 'update'
+      | 'init'
+      | 'certificate'
     >
   > {
     const { settings } = this.#ports;
@@ -118,6 +131,7 @@ export class SignReader {
       isDataFailed: host?.dataReason === 'failed',
       protectedDisks: await readProtectedDisks(settings.sysfs),
       modules: await this.#readModules(),
+      update: await this.#readUpdate(),
       init: [...this.#said.values()],
       certificate: notAfter === undefined ? undefined : { notAfter, now: Date.now() },
     };
@@ -128,6 +142,14 @@ export class SignReader {
     const status = await quietly(readStateIfThere(ModulesStatus, file));
     const stuck = status?.stuck.map((name) => ({ name, why: 'it does not come to an end' })) ?? [];
     return [...(status?.failed ?? []), ...stuck];
+  }
+
+  async #readUpdate(): Promise<Signs['update']> {
+    const file = path.join(this.#ports.settings.run, 'slots.json');
+    const slots = await quietly(readStateIfThere(SlotsState, file));
+    if (slots?.managed !== true) return undefined;
+    const { version, state, failed } = slots;
+    return { version, isTrial: state === 'trial', failed: failed ?? undefined };
   }
 
   async #readPods(

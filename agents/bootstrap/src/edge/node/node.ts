@@ -4,7 +4,7 @@ import { readIfThere, writeAtomic } from '@kios/agent';
 import type { HostState } from '@kios/node-state';
 import * as v from 'valibot';
 
-import type { ClusterAuth } from '../../core/cluster/auth.ts';
+import { ATTESTED_PEM, ATTESTED_USER, type ClusterAuth } from '../../core/cluster/auth.ts';
 import { type ClientCertificate, identityName } from '../../core/cluster/identity.ts';
 import { splitToken } from '../../core/cluster/jws.ts';
 import { clientCertificateOf, speaksForItself, tokenOf } from '../../core/cluster/kubeconfig.ts';
@@ -28,6 +28,8 @@ export interface NodeFacts {
   readonly nodeIp: string | undefined;
   readonly ca: readonly string[];
   readonly bootstrapKubeconfig: string | undefined;
+  /** The name in the certificate for which the node has proved what it has started, if that has not expired. */
+  readonly attested: string | undefined;
   /** kubelet.conf, whether or not its certificate is valid. */
   readonly kubeletConf: string | undefined;
 }
@@ -90,9 +92,13 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
   const state = await readJoinState(settings);
   const kubeletConf = await etc('kubernetes/kubelet.conf');
   const client = kubeletConf === undefined ? undefined : await readClient(settings, kubeletConf);
+  const attested = await readCurrent(settings, path.basename(ATTESTED_PEM));
+  const now = await certificateTime(settings);
   return {
     state,
-    identity: identityName(client, await certificateTime(settings)),
+    identity: identityName(client, now),
+    attested:
+      attested === undefined ? undefined : identityName(readClientCertificate(attested), now),
     hostname: (await readOwnText(path.join(settings.etc, 'hostname')))?.trim(),
     host: await readHost(settings),
     nodeIp: (await etc('kubernetes/node-ip'))?.trim(),
@@ -101,6 +107,10 @@ export async function readNode(settings: Settings): Promise<NodeFacts> {
     kubeletConf,
   };
 }
+
+/** Whether kubelet is to request its certificate by the one for which the node has proved what it has started. */
+const usesAttested = ({ attested, bootstrapKubeconfig }: NodeFacts): boolean =>
+  attested !== undefined && bootstrapKubeconfig?.includes(ATTESTED_PEM) === true;
 
 /**
  * Returns the credentials on disk, which replace an `auth` that is not stored: a certificate, or the token not yet
@@ -111,6 +121,8 @@ export function heldAuth(node: NodeFacts): ClusterAuth | undefined {
   const token =
     node.bootstrapKubeconfig === undefined ? undefined : tokenOf(node.bootstrapKubeconfig);
   if (token !== undefined) return { kind: 'token', token: splitToken(token) };
+  if (usesAttested(node))
+    return { kind: 'user', user: ATTESTED_USER, isBootstrap: true, rotates: true };
   return node.kubeletConf !== undefined && speaksForItself(node.kubeletConf)
     ? { kind: 'held', rotates: false }
     : undefined;

@@ -7,9 +7,11 @@ import type { JoinState } from '../../core/files/state.ts';
 import type { Settings } from '../../core/settings/settings.ts';
 import { bootSeconds } from './host.ts';
 import { writeJoinState } from './node.ts';
-import { waitForStaticPods } from './static-pods.ts';
 
-/** Has init restart kubelet, and records that in the state. Fails when the last restarts were too close. */
+/**
+ * Has init restart kubelet, which it does once no pod is being started, and records that in the state. Fails when the
+ * last restarts were too close.
+ */
 export async function restartKubelet(
   settings: Settings,
   log: Logger,
@@ -18,15 +20,13 @@ export async function restartKubelet(
   why: string,
 ): Promise<void> {
   if (!settings.restart) return log.info({ ev: 'restart.skipped', why: '--no-restart' });
-  const up = await bootSeconds();
-  const pause = restartPause(state.restarts, up);
+  const asked = await bootSeconds();
+  const pause = restartPause(state.restarts, asked);
   if (pause > 0)
     throw new BootstrapError(
       'KIOS_BOOTSTRAP_RESTART_LOOP',
       `restart kubelet: it was restarted ${state.restarts.length} times recently, wait ${pause} s`,
     );
-  await waitForStaticPods(settings, log, signal);
-  const asked = await bootSeconds();
   await sendCommand(settings.socket, 'restart-kubelet', { signal });
   const restarts = [...state.restarts, asked].slice(-5);
   const phase = state.phase === 'rolled-back' ? state.phase : 'restarted';

@@ -3,7 +3,7 @@
  */
 
 const ADDRESS =
-  /(?<mark>https:\/\/|endpoint["']?\s*:\s*["']?)?(?<![\w.-])(?<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[-a-z0-9.]*[a-z0-9.])?)(?::(?<port>\d+))?/gi;
+  /(?<mark>https:\/\/|\w*endpoint["']?\s*:\s*["']?)?(?<![\w.-])(?<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[-a-z0-9.]*[a-z0-9.])?)(?::(?<port>\d+))?/gi;
 
 const urlOf = (host: string): string =>
   host.startsWith('[') && URL.canParse(`https://${host}`)

@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '@kios/bytes/testing';
 
 /*
  * Ways to break a text. Noise seldom gets past the parsers, so most of them change words and lines.

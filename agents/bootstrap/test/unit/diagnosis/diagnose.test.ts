@@ -120,6 +120,34 @@ it('a node whose files cannot be read says all else', { timeout: 60_000 }, async
 });
 
 describe('a node of a cluster', () => {
+  it('tells of an update on trial as a condition, and of one that it came back from as a fault', async () => {
+    const slots = {
+      v: 1,
+      managed: true,
+      running: 2,
+      version: '0.2.0',
+      state: 'trial',
+      triesLeft: 2,
+      good: [1],
+      failed: null,
+      reason: '',
+    };
+    const tell = (changes: object): void =>
+      agent.node.write('run/kios/slots.json', JSON.stringify({ ...slots, ...changes }));
+    const patches = (): string => agent.cluster.patches(`${NODE}/status`).join('\n');
+    await agent.join(clusterDocument('https://127.0.0.1:6443', { ca: CA_A }));
+    tell({});
+    await agent.start(OFTEN);
+    await agent.until(() => {
+      expect(patches()).toContain('"type":"KiosUpdate","status":"True","reason":"OnTrial"');
+    });
+    tell({ running: 1, state: 'good', failed: { generation: 2, why: 'kubelet ended' } });
+    await agent.until(() => {
+      expect(patches()).toContain('"type":"KiosUpdate","status":"False","reason":"CameBack"');
+      expect(patches()).toContain('cannot run the system 2: kubelet ended');
+    });
+  });
+
   it('tells its fault as a condition and as an Event', async () => {
     const document = clusterDocument('https://127.0.0.1:6443', { ca: CA_A });
     await agent.join(document);

@@ -32,7 +32,7 @@ function run(looks: readonly (readonly [up: number, findings: readonly Finding[]
 /** Whether the network is asked at once when a finding has lasted for these seconds. */
 const isUrgentAfter = (finding: Finding, seconds: number): boolean => {
   const first = judge(new Map(), [finding], 0);
-  return isUrgent(judge(first.suspicions, [finding], seconds).suspicions);
+  return isUrgent(judge(first.suspicions, [finding], seconds).suspicions, seconds);
 };
 
 describe('a fault', () => {
@@ -78,12 +78,17 @@ describe('a fault', () => {
 
   it('has the network asked until it is told, and on if only that finds its end', () => {
     const api: Finding = { code: 'KIOS_FAULT_API_UNREACHABLE', cause: 'reach it: no' };
-    expect([isUrgent(new Map()), isUrgentAfter(CLOCK, 10), isUrgentAfter(CLOCK, 60)]).toEqual([
+    expect([isUrgent(new Map(), 0), isUrgentAfter(CLOCK, 10), isUrgentAfter(CLOCK, 60)]).toEqual([
       false,
       true,
       false,
     ]);
     expect([isUrgentAfter(api, 5), isUrgentAfter(api, 60)]).toEqual([true, true]);
+  });
+
+  it('that stays for five minutes has the network asked as seldom as on a healthy node', () => {
+    const names: Finding = { code: 'KIOS_FAULT_DNS_DEAD', cause: 'resolve names: no reply' };
+    expect([isUrgentAfter(names, 299), isUrgentAfter(names, 300)]).toEqual([true, false]);
   });
 
   it('of another part of the node has that part’s remedy', () => {
@@ -152,7 +157,18 @@ describe('what a node tells', () => {
       expect.objectContaining({ type: 'KiosClock', status: 'False', reason: 'NoTimeSource' }),
       expect.objectContaining({ type: 'KiosStorage', status: 'True', reason: 'NoFault' }),
       expect.objectContaining({ type: 'KiosBootstrap', status: 'True', reason: 'NoFault' }),
+      expect.objectContaining({ type: 'KiosUpdate', status: 'True', reason: 'NoFault' }),
     ]);
+  });
+
+  it('says that a system is on trial, which is no fault', () => {
+    const update = { version: '0.2.0', isTrial: true, failed: undefined };
+    expect(faultConditions([], update).at(-1)).toEqual({
+      type: 'KiosUpdate',
+      status: 'True',
+      reason: 'OnTrial',
+      message: 'kiOS 0.2.0 is on trial: the node goes back unless it stays Ready.',
+    });
   });
 
   it('is an Event at the begin and at the end', () => {

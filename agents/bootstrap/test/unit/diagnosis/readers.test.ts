@@ -154,14 +154,18 @@ describe('the groups of pods', () => {
   });
 });
 
+/** A reply of a name server: it refuses to look the name up. RFC 1035 §4.1.1. */
+function refusalOf(question: Buffer): Buffer {
+  const reply = Buffer.from(question);
+  reply.writeUInt16BE(0x8105, 2);
+  return reply;
+}
+
 describe('the network', () => {
   it('has a name server that replies, whatever it says', { timeout: 20_000 }, async () => {
     const server = createSocket('udp4');
     server.on('message', (question, from) => {
-      const reply = Buffer.from(question);
-      // Refused.
-      reply.writeUInt16BE(0x8105, 2);
-      server.send(reply, from.port, from.address);
+      server.send(refusalOf(question), from.port, from.address);
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     server.bind(0, '127.0.0.1', resolve);
@@ -172,6 +176,34 @@ describe('the network', () => {
     expect(await ask()).toEqual([{ address: '127.0.0.1', replies: true }]);
     server.close();
     expect(await ask()).toEqual([{ address: '127.0.0.1', replies: false }]);
+  });
+
+  it('has a name server for which another replies, which does not count', async () => {
+    const [server, other] = [createSocket('udp4'), createSocket('udp4')];
+    const asked = Promise.withResolvers<void>();
+    server.on('message', (question, from) => {
+      other.send(refusalOf(question), from.port, from.address, () => asked.resolve());
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.bind(0, '127.0.0.1', resolve);
+    await promise;
+    write('resolv.conf', 'nameserver 127.0.0.1\n');
+    const { port } = server.address();
+    const replies = askNameServers(path.join(dir, 'resolv.conf'), signal, port);
+    await asked.promise;
+    expect(await replies).toEqual([{ address: '127.0.0.1', replies: false }]);
+    server.close();
+    other.close();
+  });
+
+  it('has a name server and a router to which no route leads', async () => {
+    write('resolv.conf', 'nameserver 255.255.255.255\n');
+    expect(await askNameServers(path.join(dir, 'resolv.conf'), signal)).toEqual([
+      { address: '255.255.255.255', replies: false },
+    ]);
+    write('arp', 'IP address HW type Flags HW address Mask Device\n');
+    const lease = { if: 'eth0', gateways: ['255.255.255.255'] };
+    expect(await askGateway(lease, dir, signal)).toBeUndefined();
   });
 
   it('has a router that replies, is silent, or is not asked', { timeout: 20_000 }, async () => {

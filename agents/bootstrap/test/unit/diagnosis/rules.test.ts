@@ -142,7 +142,14 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
   ['no inodes', disk({ freeInodes: 0 }), 'KIOS_FAULT_DISK_FULL', /0 % of its inodes/],
   ['a damaged file system', disk({ errors: 3 }), 'KIOS_FAULT_DATA_DAMAGED', /3 faults/],
   ['one that became read-only', disk({ isReadOnly: true }), 'KIOS_FAULT_DATA_DAMAGED', /read-only/],
+  [
+    'a disk that became write-protected while it is used',
+    { ...disk({}), protectedDisks: ['vda', 'vdb'] },
+    'KIOS_FAULT_READ_ONLY',
+    /write to vda:/,
+  ],
   ['a partition that does not mount', failed('KIOS_INIT_DATA'), 'KIOS_INIT_DATA', /do it/],
+  ['a TPM that keeps the key', failed('KIOS_INIT_CRYPT_TPM'), 'KIOS_INIT_CRYPT_TPM', /do it/],
   ['a second kiOS disk', failed('KIOS_INIT_DATA_TWICE'), 'KIOS_INIT_DATA_TWICE', /do it/],
   [
     'a read-only card',
@@ -153,7 +160,24 @@ const FAULTS: readonly (readonly [name: string, Partial<Signs>, code: string, ca
     'KIOS_FAULT_READ_ONLY',
     /write to mmcblk0:/,
   ],
+  [
+    'a locked card, as the kernel says it',
+    {
+      ...failed('KIOS_INIT_DATA', 'mount /dev/mmcblk0p2: permission denied'),
+      protectedDisks: ['mmcblk0'],
+    },
+    'KIOS_FAULT_READ_ONLY',
+    /write to mmcblk0: the medium/,
+  ],
   ['a store that cannot be used', { init: [said('KIOS_INIT_STORE')] }, 'KIOS_INIT_STORE', /do it/],
+  [
+    'an update that it came back from',
+    {
+      update: { version: '0.1.0', isTrial: false, failed: { generation: 3, why: 'kubelet ended' } },
+    },
+    'KIOS_FAULT_UPDATE',
+    /system 3: kubelet ended, and kiOS 0\.1\.0 runs again/,
+  ],
   ['a missing image', pod('image missing'), 'KIOS_FAULT_IMAGE_MISSING', /dhcp-n: because/],
   ['a corrupt image', pod('image corrupt'), 'KIOS_FAULT_IMAGE_CORRUPT', /because/],
   ['no credentials', pod('image refused'), 'KIOS_FAULT_IMAGE_DENIED', /because/],

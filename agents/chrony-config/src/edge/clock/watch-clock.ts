@@ -1,5 +1,5 @@
 import type { AgentContext } from '@kios/agent';
-import { ClockWatch, readClock } from '@kios/clock';
+import { ClockWatch, lookPause, readClock } from '@kios/clock';
 
 import { type Clock, type ClockEvent, nextClock, type Source } from '../../core/clock/clock.ts';
 import type { Chronyd } from '../chronyd/chronyd.ts';
@@ -7,10 +7,6 @@ import { type PublishArgs, PublishClock, readEpoch } from './publish-clock.ts';
 import type { SavedTime } from './saved-time.ts';
 import type { Steer } from './steer.ts';
 
-/** Polling intervals. A node that has no time source after two minutes probably gets none. */
-const EAGER_MS = 500;
-const EAGER_FOR_MS = 120_000;
-const PATIENT_MS = 10_000;
 const SYNCED_MS = 60_000;
 
 function report(events: readonly ClockEvent[], log: AgentContext['log']): void {
@@ -20,10 +16,8 @@ function report(events: readonly ClockEvent[], log: AgentContext['log']): void {
   }
 }
 
-const pause = ({ state, reading }: Clock, started: number): number => {
-  if (state.synced) return SYNCED_MS;
-  return reading.steady - started < EAGER_FOR_MS ? EAGER_MS : PATIENT_MS;
-};
+const pause = ({ state, reading }: Clock, started: number): number =>
+  state.synced ? SYNCED_MS : lookPause(reading.steady - started);
 
 export interface WatchParts {
   readonly chronyd: Chronyd;

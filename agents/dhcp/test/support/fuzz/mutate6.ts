@@ -1,4 +1,5 @@
-import type { Random } from '../random.ts';
+import type { Random } from '@kios/bytes/testing';
+
 import { HUGE, insert, type Mutation, Noise } from './noise.ts';
 
 /*

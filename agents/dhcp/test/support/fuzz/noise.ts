@@ -1,4 +1,4 @@
-import type { Random } from '../random.ts';
+import type { Random } from '@kios/bytes/testing';
 
 /** Makes a broken message of a good one; `seeds` are others. */
 export type Mutation = (message: Buffer, random: Random, seeds: readonly Buffer[]) => Buffer;

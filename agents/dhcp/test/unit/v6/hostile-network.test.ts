@@ -1,3 +1,4 @@
+import { Random } from '@kios/bytes/testing';
 import { describe, expect, it } from 'vitest';
 
 import { step6, wakeTime6 } from '../../../src/core/v6/client/machine.ts';
@@ -15,7 +16,6 @@ import { TYPE6 } from '../../../src/core/v6/wire/message.ts';
 import { entry6 } from '../../../src/core/v6/wire/option-list.ts';
 import { OPTIONS6 } from '../../../src/core/v6/wire/options.ts';
 import { checkStep } from '../../support/fuzz/invariants6.ts';
-import { Random } from '../../support/random.ts';
 import { type Answer, answer, ia, OTHER_DUID, POLICY6, SERVER_DUID } from '../../support/v6.ts';
 
 const POLICY = { ...POLICY6, rapidCommit: true };

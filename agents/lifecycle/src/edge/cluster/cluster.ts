@@ -1,5 +1,5 @@
 import { describe } from '@kios/errors';
-import { type ApiRequest, type ApiServer, openApiServer } from '@kios/kube-api';
+import { PodApi, type PodFault, type PodRequest } from '@kios/kube-api';
 import {
   type Annotations,
   formatLeasePatch,
@@ -18,10 +18,8 @@ import {
 import * as v from 'valibot';
 
 import type { Eviction } from '../../core/eviction/evictions.ts';
-import { LifecycleError } from '../../core/faults/errors.ts';
+import { type LifecycleCode, LifecycleError } from '../../core/faults/errors.ts';
 import type { Settings } from '../../core/settings/settings.ts';
-import { type Account, readAccount } from './account.ts';
-import { readEndpoint } from './endpoint.ts';
 
 /** The metadata of an object, without its status, which is most of a Node. */
 const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
@@ -29,18 +27,16 @@ const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const PAGE = 50;
 
 const CODES = {
-  late: 'KIOS_LIFECYCLE_API',
-  unreachable: 'KIOS_LIFECYCLE_API',
+  api: 'KIOS_LIFECYCLE_API',
+  setup: 'KIOS_LIFECYCLE_SETUP',
   untrusted: 'KIOS_LIFECYCLE_UNTRUSTED',
-} as const;
+} as const satisfies Record<PodFault, LifecycleCode>;
 
 const Page = v.object({
   items: v.nullish(v.array(v.unknown()), []),
   metadata: v.nullish(v.object({ continue: v.nullish(v.string(), '') })),
 });
 const Status = v.object({ message: v.string() });
-
-type Asked = Pick<ApiRequest, 'path' | 'accept' | 'mergePatch' | 'body'>;
 
 function messageIn(body: string): string {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), Status), body);
@@ -71,44 +67,26 @@ const nodePath = (name: string): string => `/api/v1/nodes/${encodeURIComponent(n
 /** The cluster as this node's agent sees it: its calls, each with a deadline and as the pod's service account. */
 export class Cluster {
   readonly #settings: Settings;
-  readonly #signal: AbortSignal;
-  #api: { readonly endpoint: string; readonly server: ApiServer } | undefined;
+  readonly #api: PodApi;
 
   constructor(settings: Settings, signal: AbortSignal) {
     this.#settings = settings;
-    this.#signal = signal;
+    this.#api = new PodApi(
+      settings,
+      signal,
+      (fault, message, options) => new LifecycleError(CODES[fault], message, options),
+    );
   }
 
-  /** The node may move to another API server while this agent runs. */
-  async #server(): Promise<ApiServer> {
-    const endpoint = await readEndpoint(this.#settings);
-    if (this.#api?.endpoint !== endpoint) {
-      const { resolvConf } = this.#settings;
-      const server = openApiServer({
-        endpoint,
-        resolvConf,
-        signal: this.#signal,
-        failed: (fault, message) => new LifecycleError(CODES[fault], message),
-      });
-      this.#api = { endpoint, server };
-    }
-    return this.#api.server;
-  }
-
-  async #send(asked: Asked) {
-    const account: Account = await readAccount(this.#settings.account);
-    return (await this.#server()).get({ ...asked, ...account });
-  }
-
-  async #ask(what: string, asked: Asked): Promise<string> {
-    const { status, body } = await this.#send(asked);
+  async #ask(what: string, asked: PodRequest): Promise<string> {
+    const { status, body } = await this.#api.send(asked);
     if (status !== 200) throw refused(what, status, body);
     return body;
   }
 
   /** Writes what was read before; false when it has changed since. */
   async #write(what: string, path: string, mergePatch: string): Promise<boolean> {
-    const { status, body } = await this.#send({ path, mergePatch });
+    const { status, body } = await this.#api.send({ path, mergePatch });
     if (status === 409) return false;
     if (status !== 200) throw refused(what, status, body);
     return true;
@@ -152,11 +130,11 @@ export class Cluster {
   }
 
   /** Reads some Nodes; those that are gone are left out. */
-  async holding(names: readonly string[]): Promise<readonly Peer[]> {
+  async nodes(names: readonly string[]): Promise<readonly Peer[]> {
     const found: Peer[] = [];
     for (const name of names) {
       const what = `read the Node ${name}`;
-      const { status, body } = await this.#send({ path: nodePath(name) });
+      const { status, body } = await this.#api.send({ path: nodePath(name) });
       if (status === 404) continue;
       if (status !== 200) throw refused(what, status, body);
       found.push(read(what, body, (object) => peerOf(nodeView(object))));
@@ -183,7 +161,7 @@ export class Cluster {
 
   /** Asks a pod to go; only this one, not one that has got its name meanwhile. */
   async evict({ namespace, name, uid }: PodView): Promise<Eviction> {
-    const { status, body } = await this.#send({
+    const { status, body } = await this.#api.send({
       path: `/api/v1/namespaces/${namespace}/pods/${name}/eviction`,
       body: JSON.stringify({
         apiVersion: 'policy/v1',

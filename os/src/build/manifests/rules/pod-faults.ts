@@ -5,6 +5,7 @@ import { hostPathFaults } from './host-paths.ts';
 import { imageFaults } from './images.ts';
 import { namespaceFaults } from './namespaces.ts';
 import { NO_PERMISSIONS, type Policy } from './permissions.ts';
+import { priorityFaults } from './priority.ts';
 import {
   type Excess,
   type Faults,
@@ -88,6 +89,7 @@ export function judge(manifest: Json, policy: Policy): Judgement {
   const found: Found[] = [
     ...shownFaults(pod),
     ...metadataFaults(pod),
+    ...priorityFaults(pod),
     ...apiObjectFaults(pod),
     ...imageFaults(pod, policy),
     ...namespaceFaults(pod, allowed),

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as v from 'valibot';
 
+import { startOnHost } from '../../../lab/debug-pod.ts';
+import { scriptCommand } from '../../../lab/guest-program.ts';
 import type { Kubectl } from '../../../lab/kubectl.ts';
 import { type Assertion, demand, type Subject } from '../assertion.ts';
-import { startOnHost } from '../debug-pod.ts';
 import { createGuest, deleteGuest } from '../guest-pod.ts';
-import { scriptCommand } from '../guest-program.ts';
 import { nextEvent } from '../next-event.ts';
 import { staticContainers } from '../static-pods.ts';
 import { BombPod, bombOutcome } from './bomb-outcome.ts';

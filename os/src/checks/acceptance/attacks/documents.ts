@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
+import { RUNTIME, RUNTIME_IMAGE } from '../../../lab/guest-program.ts';
 import type { Seed, SeedLabel } from '../../../lab/qemu/seed.ts';
-import { RUNTIME, RUNTIME_IMAGE } from '../guest-program.ts';
 
 /** Returns the manifest of a privileged static pod, with which an attacker would own the node. */
 const intruder = (name: string): unknown => ({

@@ -3,6 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
+import { runOnHost } from '../../../lab/debug-pod.ts';
+import { scriptCommand } from '../../../lab/guest-program.ts';
 import { listData } from '../../../lab/qemu/data-partition.ts';
 import {
   differences,
@@ -11,8 +13,6 @@ import {
 } from '../../../lab/qemu/disk-identity.ts';
 import { writeSeed } from '../../../lab/qemu/seed.ts';
 import { type Assertion, demand, type Subject } from '../assertion.ts';
-import { runOnHost } from '../debug-pod.ts';
-import { scriptCommand } from '../guest-program.ts';
 import { hostileSeed } from './documents.ts';
 
 /** A disk that a pod may write, as the volumes of a cluster are. Its kernel name comes before the seed's. */

@@ -42,7 +42,7 @@ function inspect(images: readonly PreloadedImage[]) {
 it('names a packed image of an index with its layers, which are in no folder', async () => {
   const [found, ...others] = await inspect(preloaded);
   expect(others).toEqual([]);
-  expect(found).toMatchObject({ name: NAME, digest: user.index.digest, entrypoint: ['/run'] });
+  expect(found).toMatchObject({ name: NAME, digest: user.index.digest, entrypoint: ['/program'] });
   expect(found?.layers).toHaveLength(1);
   expect(found?.layers[0]).not.toHaveProperty('snapshot');
 });

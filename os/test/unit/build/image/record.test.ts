@@ -16,6 +16,7 @@ import {
 } from '../../../../src/build/image/record.ts';
 import { imageName } from '../../../../src/build/shipped.ts';
 import { KIOS } from '../../../../src/build/versions.ts';
+import { sha256 } from '../../../../src/workstation/digest.ts';
 
 let dist = '';
 
@@ -41,6 +42,40 @@ it('says what a finished build was made from', async () => {
     kernel: 'kios',
     bootstrap: 'hetzner',
   });
+});
+
+it('says which kubelet and which EFI file are in it', async () => {
+  await writeFile(path.join(dist, 'kios.efi'), 'efi');
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).toMatchObject({
+    kubernetes: expect.stringMatching(/^v1\.\d+\.\d+$/) as unknown,
+    efi: { sha256: sha256('efi'), bytes: 3 },
+  });
+});
+
+it('says which modules.erofs belongs to it, if there is one', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('modules');
+  await writeFile(path.join(dist, 'modules.erofs'), 'erofs');
+  await writeRecord(dist, request);
+  const modules = { sha256: sha256('erofs'), bytes: 5 };
+  expect(await readRecord(dist)).toMatchObject({ modules });
+});
+
+it('says whose key has signed it, if one has', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('signed');
+  const certificate = sha256('certificate');
+  await writeRecord(dist, { ...request, certificate });
+  expect(await readRecord(dist)).toMatchObject({ signed: { certificate } });
+});
+
+it('says what a TPM measures of it, if that is signed', async () => {
+  await writeRecord(dist, request);
+  expect(await readRecord(dist)).not.toHaveProperty('measured');
+  const measured = { key: sha256('key'), pcr11: sha256('pcr'), programs: [sha256('guard')] };
+  await writeRecord(dist, { ...request, measured });
+  expect(await readRecord(dist)).toMatchObject({ measured });
 });
 
 it('names an agent’s folder without the path to it', async () => {

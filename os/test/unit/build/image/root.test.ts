@@ -86,6 +86,7 @@ it.each([
     modules: '/none',
     allModules: '/none',
     requests: '',
+    network: '',
     origin,
   };
   const tree = makeEarlyRoot({ ...kernel, early: { table, beforeRoot: [] } }, '/none');

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 
-import { parseModuleIndex, planEarlyModules } from '../../../../src/build/kernel/early-modules.ts';
+import { planEarlyModules } from '../../../../src/build/kernel/early-modules.ts';
+import { parseModuleIndex } from '../../../../src/build/kernel/module-index.ts';
 
 const DEP = `kernel/fs/overlayfs/overlay.ko:
 kernel/fs/erofs/erofs.ko: kernel/lib/libcrc32c.ko kernel/fs/netfs/netfs.ko
@@ -16,6 +17,9 @@ kernel/drivers/virtio/virtio.ko:
 kernel/drivers/virtio/virtio_ring.ko:
 kernel/drivers/usb/storage/usb-storage.ko.xz:
 kernel/sound/snd.ko:
+kernel/drivers/char/tpm/tpm_tis.ko: kernel/drivers/char/tpm/tpm_tis_core.ko
+kernel/drivers/char/tpm/tpm_tis_core.ko:
+kernel/drivers/char/tpm/tpm_crb.ko:
 `;
 const ALIAS = `# Aliases extracted from modules themselves.
 alias virtio:d00000002v* virtio_blk
@@ -39,6 +43,12 @@ it('loads the modules of the root first, after their dependencies', () => {
 it('knows the modules of a file system', () => {
   expect(table()).toContain(
     'fs ext4 kernel/lib/crc16.ko kernel/fs/jbd2/jbd2.ko kernel/fs/mbcache.ko kernel/fs/ext4/ext4.ko',
+  );
+});
+
+it('knows the drivers of TPMs for encrypted volumes', () => {
+  expect(table()).toContain(
+    'fs crypto_LUKS kernel/drivers/char/tpm/tpm_tis_core.ko kernel/drivers/char/tpm/tpm_tis.ko kernel/drivers/char/tpm/tpm_crb.ko',
   );
 });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 
-import { parseModuleIndex } from '../../../../src/build/kernel/early-modules.ts';
+import { parseModuleIndex } from '../../../../src/build/kernel/module-index.ts';
 import {
   parseRequestable,
   planRequests,

@@ -5,13 +5,8 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { readManifests } from '../../../../src/build/manifests/read.ts';
+import { CLASSES } from '../../../../src/build/manifests/rules/priority.ts';
 import { repository } from '../../../../src/workstation/paths.ts';
-
-/** Numbers of the classes that every cluster has: k8s.io/kubernetes/pkg/apis/scheduling. */
-const CLASSES: Readonly<Record<string, number>> = {
-  'system-node-critical': 2_000_001_000,
-  'system-cluster-critical': 2_000_000_000,
-};
 
 const Container = v.object({
   lifecycle: v.optional(

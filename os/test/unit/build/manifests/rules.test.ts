@@ -166,7 +166,21 @@ const REFUSED: [string, Document, RegExp][] = [
   ['a path that ends in /', withHostPath('/etc/'), /hostPath\.path: \/etc\/ must be/],
   ['a uid of its own', pod({}, { uid: 'x' }), /metadata\.uid: must not be set/],
   ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), /annotations\["kios\.dev\/start"\]: must be first or grown/],
+  ['a class without its number', pod({ priorityClassName: 'system-node-critical' }), /^spec\.priority: must be 2000001000, the number of system-node-critical/],
+  ['a class with the number of another one', pod({ priorityClassName: 'system-cluster-critical', priority: 2_000_001_000 }), /^spec\.priority: must be 2000000000/],
+  ['a number without its class', pod({ priority: 2_000_001_000 }), /^spec\.priorityClassName: must be system-node-critical/],
+  ['a number that no class has', pod({ priority: 7 }), /^spec\.priority: must be left out/],
 ]; // prettier-ignore
+
+it('accepts a class with its number, one of the cluster’s own, and the number of none', () => {
+  for (const spec of [
+    { priorityClassName: 'system-node-critical', priority: 2_000_001_000 },
+    { priorityClassName: 'system-cluster-critical', priority: 2_000_000_000 },
+    { priorityClassName: 'of-the-cluster', priority: 7 },
+    { priority: 0 },
+  ])
+    expect(faultsOf(pod(spec))).toEqual([]);
+});
 
 it.each(REFUSED)('refuses %s, whatever the policy says', (_, document, fault) => {
   for (const allowed of [{ hostPaths: { '/a': 'write' } } as const, ANY]) {
@@ -195,6 +209,8 @@ const LEGAL: [string, Document, string, RegExp][] = [
   ['a uid of its own', pod({}, { uid: 'x' }), 'metadata.uid', /^is kept/],
   ['an unknown start', pod({}, { annotations: { 'kios.dev/start': 'early' } }), 'metadata.annotations["kios.dev/start"]', /starts with the others$/],
   ['a token of an account', pod({ automountServiceAccountToken: true }), 'spec.automountServiceAccountToken', /^has no effect/],
+  ['a class without its number', pod({ priorityClassName: 'system-node-critical' }), 'spec.priority', /^is missing: the pod ends with those of users/],
+  ['a number without its class', pod({ priority: 2_000_001_000 }), 'spec.priorityClassName', /the API server refuses to show the pod$/],
 ]; // prettier-ignore
 
 describe('where only Kubernetes’ rules bind a pod, it may have', () => {

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { guestProgram } from '../../../../src/checks/acceptance/guest-program.ts';
 import { probeManifest } from '../../../../src/checks/acceptance/standalone-probe.ts';
+import { guestProgram } from '../../../../src/lab/guest-program.ts';
 
 const Manifest = v.object({
   spec: v.object({ containers: v.array(v.object({ command: v.array(v.string()) })) }),

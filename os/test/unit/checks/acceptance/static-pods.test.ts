@@ -8,14 +8,13 @@ import type { ContainerFacts } from '../../../../guest/src/container-facts.ts';
 import type { Subject } from '../../../../src/checks/acceptance/assertion.ts';
 import { shippedPods } from '../../../../src/checks/acceptance/shipped-pods.ts';
 import {
+  checkStaticPods,
   STATIC_POD_ASSERTIONS,
-  STATIC_PODS_RUN_AFTER_PRESSURE,
-  staticContainers,
 } from '../../../../src/checks/acceptance/static-pods.ts';
 
 const NODE = 'node-1';
 const pods = await shippedPods();
-const [running, renamed] = STATIC_POD_ASSERTIONS.map(({ check }) => check);
+const [running, renamed, whole] = STATIC_POD_ASSERTIONS.map(({ check }) => check);
 
 const NONE = { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] };
 
@@ -129,7 +128,7 @@ describe('kubelet removed the containers of the pod that had ended', () => {
   it('counts as ended after pressure of the disk only', async () => {
     const subject = await node(cleared);
     await expect(running?.(subject)).rejects.toThrow('cni/install has not ended with 0');
-    expect(await STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).toBe('4 run, 1 ended');
+    expect(await checkStaticPods(subject, true)).toBe('4 run, 1 ended');
   });
 
   it.each([
@@ -137,12 +136,12 @@ describe('kubelet removed the containers of the pod that had ended', () => {
     ['render', { state: 'running' }, 'chrony/render has not ended with 0'],
   ] as const)('does not excuse %s with %j', async (name, more, message) => {
     const subject = await node(change(name, more));
-    await expect(STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).rejects.toThrow(message);
+    await expect(checkStaticPods(subject, true)).rejects.toThrow(message);
   });
 
   it('does not excuse a container that stays', async () => {
     const subject = await node(healthy().filter(({ name }) => name !== 'chronyd'), healthy(), healthy()); // prettier-ignore
-    await expect(STATIC_PODS_RUN_AFTER_PRESSURE.check(subject)).rejects.toThrow('chronyd does not');
+    await expect(checkStaticPods(subject, true)).rejects.toThrow('chronyd does not');
   });
 });
 
@@ -154,21 +153,18 @@ describe('the API server shows the boot before', () => {
   });
 });
 
-describe('an attempt before the running one', () => {
-  it.each([
-    ['was created and never started', { waiting: {} }, 0],
-    ['has no time of its start', { terminated: { startedAt: null } }, 0],
-    ['had run', { terminated: { startedAt: '2026-11-26T00:00:00Z' } }, 1],
-    ['left no record', {}, 1],
-  ])('%s: %j is a restart %d times', async (_, lastState, restarts) => {
-    const pod = mirror(change('chronyd', { restartCount: 1 }), 'chrony');
-    const statuses = pod.status.containerStatuses.map((one) => ({ ...one, lastState }));
-    const shown = { ...pod, status: { ...pod.status, containerStatuses: statuses } };
-    const subject = await node(healthy());
-    const kubectl = Object.assign(subject.kubectl, { get: () => Promise.resolve({ items: [shown] }) }); // prettier-ignore
-    const found = await staticContainers(kubectl);
-    expect(found.find(({ title }) => title.endsWith('/chronyd'))).toMatchObject({ restarts });
+describe('the switch of kubelet into the cluster', () => {
+  it('made no container a second time', async () => {
+    expect(await whole?.(await node(healthy()))).toBe('no restart');
   });
+
+  it.each(['chronyd', 'watch'])(
+    'did with %s, of which the first attempt may never have run',
+    async (name) => {
+      const subject = await node(change(name, { restartCount: 1 }));
+      await expect(whole?.(subject)).rejects.toThrow(`/${name} 1 times`);
+    },
+  );
 });
 
 describe('a change of the host name', () => {
@@ -180,7 +176,6 @@ describe('a change of the host name', () => {
     ['run', { id: 'cafe' }, /container .* of .*\/run is gone/],
     ['chronyd', { podUid: 'other' }, /moved to another pod/],
     ['watch', { sandbox: 'beef' }, /moved to another pod|another sandbox/],
-    ['chronyd', { restartCount: 1 }, /restarted: .*chronyd 1 times/],
   ] as const)('is noticed when %s has %j', async (name, more, message) => {
     const subject = await node(change(name, more));
     await expect(renamed?.(subject)).rejects.toThrow(message);

@@ -66,7 +66,8 @@ describe('the agent’s own code on the workstation', { timeout: 60_000 }, () =>
     ['empty.yaml', 'it is empty'],
   ])('check-userdata says no to %s, by a code of its own', async (name, what) => {
     const { exitCode, stdout, stderr } = await kios('check-userdata', path.join(folder, name));
-    expect(exitCode).toBe(EXIT.noInput);
+    expect(exitCode).toBe(EXIT.no);
+    expect(JSON.parse(stdout)).toMatchObject({ complete: false });
     expect(stdout).toContain(what);
     expect(stdout).toContain('KIOS_BOOTSTRAP_ABSENT');
     expect(stderr).toContain('a node would find no document in it');

@@ -57,6 +57,18 @@ it('has its only card on a network device, with the MAC that it is given', () =>
   expect(cards).toEqual([`virtio-net-pci,netdev=net0,romfile=,mac=${tap.mac}`]);
 });
 
+it('has firmware that enforces Secure Boot, and keeps its variables, only when asked', () => {
+  const firmware = { code: '/OVMF_CODE_4M.fd', secureCode: '/OVMF_CODE_4M.secboot.fd' };
+  const args = (secureBoot: boolean) => qemuArguments({ ...spec, firmware, secureBoot });
+  expect(valueOf(args(false), '-drive')[0]).toContain('file=/OVMF_CODE_4M.fd');
+  expect(valueOf(args(false), '-global')).toEqual([]);
+  expect(valueOf(args(true), '-drive')[0]).toContain('file=/OVMF_CODE_4M.secboot.fd');
+  expect(valueOf(args(true), '-machine')).toEqual(['q35', 'smm=on']);
+  expect(valueOf(args(true), '-global')).toEqual(['driver=cfi.pflash01,property=secure,value=on']);
+  const arm = { ...spec, arch: 'arm64', secureBoot: true } as const;
+  expect(() => qemuArguments(arm)).toThrow(/arm64 with Secure Boot/);
+});
+
 it('has a UUID of its own, like a real machine', () => {
   expect(valueOf(qemuArguments(spec), '-uuid')).toEqual([spec.uuid]);
 });
@@ -80,6 +92,13 @@ it('puts further disks, which firmware does not boot, between the first and the 
   expect(files.slice(2)).toEqual(['disk.img', 'one.img', 'two.img', 'seed.img']);
   const devices = valueOf(args, '-device').filter((device) => device.startsWith('virtio-blk'));
   expect(devices.map((device) => device.includes('bootindex'))).toEqual([true, false, false, true]);
+});
+
+it('locks its first disk only when asked to', () => {
+  const [, , disk] = valueOf(qemuArguments(spec), '-drive');
+  expect(disk).not.toContain('readonly');
+  const [, , locked] = valueOf(qemuArguments({ ...spec, lockedDisk: true }), '-drive');
+  expect(locked).toMatch(/file=disk\.img,readonly=on$/);
 });
 
 it('records the writes to its disk only when asked to', () => {

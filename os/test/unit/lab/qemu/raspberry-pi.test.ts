@@ -16,7 +16,7 @@ it('passes the board’s command line whole, and the emulator’s words after it
   const args = piArguments(boot, spec);
   const [line = ''] = valueOf(args, '-append');
   expect(line.startsWith('console=ttyS1 quiet clk_ignore_unused ')).toBe(true);
-  expect(line.endsWith(' console=ttyAMA0,115200 kios.console=all')).toBe(true);
+  expect(line.endsWith(' console=ttyAMA0,115200 kios.watchdog=off kios.console=all')).toBe(true);
   expect(valueOf(args, '-drive')).toEqual(['if=sd,format=raw,file=disk.img,cache=unsafe']);
 });
 

@@ -15,11 +15,11 @@ it('replaces earlier words, and leaves the build’s alone', () => {
   expect(withKernelWords(before, 'mitigations=auto,nosmt')).toBe(
     `${BUILT} kios.added mitigations=auto,nosmt\n`,
   );
-  expect(withKernelWords(before, '')).toBe(`${BUILT}\n`);
+  expect(withKernelWords(before, '')).toBe(`${BUILT} kios.added\n`);
   expect(addedWords(BUILT)).toEqual([]);
 });
 
 it('keeps what Raspberry Pi Imager has appended', () => {
   const imager = `${withKernelWords(BUILT, 'mitigations=off').trim()} ds=nocloud;i=rpi-1`;
-  expect(withKernelWords(imager, '')).toBe(`${BUILT} ds=nocloud;i=rpi-1\n`);
+  expect(withKernelWords(imager, '')).toBe(`${BUILT} kios.added ds=nocloud;i=rpi-1\n`);
 });

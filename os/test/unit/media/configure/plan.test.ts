@@ -35,7 +35,9 @@ describe('the plan for a medium', () => {
       images: new Map([['app.tar', { file: '/app.tar', bytes: 1 }]]),
       arguments: { text: a, addon: b },
       sysctls: { text: a },
-      modules: b,
+      modules: { file: '/modules.erofs', bytes: 1 },
+      encrypt: a,
+      recoveryKey: b,
     };
     expect(planChanges(wanted, ['kios/bootstrap.yaml']).map(({ name }) => name)).toEqual([
       'kios/images/app.tar',
@@ -43,6 +45,8 @@ describe('the plan for a medium', () => {
       'kios/modules.erofs',
       'kios/network.yaml',
       'kios/dhcp.yaml',
+      'kios/encrypt',
+      'kios/recovery-key',
       'loader/addons/kios.addon.efi',
       'kios/cmdline.txt',
       'kios/sysctl.conf',

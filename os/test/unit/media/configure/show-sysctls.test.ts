@@ -8,7 +8,11 @@ import { SYSCTLS } from '../../../../src/media/configure/boot-folder.ts';
 import { showMedium } from '../../../../src/media/configure/show.ts';
 import { silent } from '../../../../src/workstation/progress.ts';
 
-const MEDIUM = { arch: 'amd64', efi: async () => Promise.resolve(undefined), scratch: '' } as const;
+const MEDIUM = {
+  arch: 'amd64',
+  ownModules: async () => Promise.resolve({ why: 'nobody asked' }),
+  scratch: '',
+} as const;
 
 it.each([
   ['vm.nr_hugepages = 8\nvm.swappiness=1\n', 'settings of the kernel: vm.nr_hugepages, vm.swappiness'],

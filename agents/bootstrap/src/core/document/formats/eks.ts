@@ -5,7 +5,8 @@ import { fieldError } from '../../faults/errors.ts';
 import { mergeMaps } from '../merge.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ParsedDocument, Warning } from '../parsed-document.ts';
-import { isMap, map, text } from '../schema-parts.ts';
+import { anyText, isMap, map, text } from '../schema-parts.ts';
+import { withoutTwins } from '../twins.ts';
 import { unknownFields } from '../unknown-fields.ts';
 import { parseArguments, splitWords } from './command-words.ts';
 import { nodeFromFlags } from './flags.ts';
@@ -36,7 +37,7 @@ const NodeConfig = v.object({
       kubelet: v.optional(
         v.object({
           config: v.optional(map, {}),
-          flags: v.optional(v.array(v.string('must be text'), 'must be a list of texts'), []),
+          flags: v.optional(v.array(anyText, 'must be a list of texts'), []),
           maxPodsExpression: ignored,
         }),
         {},
@@ -76,12 +77,22 @@ function flagsOf(config: Readonly<Record<string, unknown>>): readonly unknown[] 
   return Array.isArray(kubelet['flags']) ? kubelet['flags'] : undefined;
 }
 
+/** Returns a NodeConfig without what its cluster leaves empty: nodeadm's fields of the cluster have '' when unset. */
+function withoutBlankCluster(
+  config: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const spec = isMap(config['spec']) ? config['spec'] : {};
+  if (!isMap(spec['cluster'])) return config;
+  const given = Object.entries(spec['cluster']).filter(([, value]) => value !== '');
+  return { ...config, spec: { ...spec, cluster: Object.fromEntries(given) } };
+}
+
 /** Merges as nodeadm does: maps merge, the flags of both count, everything else is replaced. */
 function mergeTwo(
   base: Readonly<Record<string, unknown>>,
   later: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const merged = mergeMaps(base, later);
+  const merged = mergeMaps(base, withoutBlankCluster(later));
   const [before, after] = [flagsOf(base), flagsOf(later)];
   if (before === undefined || after === undefined) return merged;
   return mergeMaps(merged, { spec: { kubelet: { flags: [...before, ...after] } } });
@@ -187,21 +198,6 @@ function readFlags(source: string, flags: readonly string[]): ReturnType<typeof 
   return { node, warnings: [...warnings, ...loose] };
 }
 
-/** Fields of KubeletConfiguration, by the field of a node to which a flag led. Kubelet prefers the flag. */
-const SAME_FIELDS = { maxPods: 'maxPods', taints: 'registerWithTaints', providerID: 'providerID' };
-
-function withoutFlagged(
-  config: Readonly<Record<string, unknown>>,
-  node: object,
-): Readonly<Record<string, unknown>> {
-  const flagged = Object.entries(SAME_FIELDS)
-    .filter(([field]) => Object.hasOwn(node, field))
-    .map(([, field]) => field);
-  return Object.fromEntries(
-    Object.entries(config).filter(([field]) => !flagged.some((name) => name === field)),
-  );
-}
-
 export function convertNodeConfig(source: string, input: unknown): ParsedDocument {
   const { spec } = parse(NodeConfig, source, input, fieldError);
   const { node, warnings } = readFlags(source, spec.kubelet.flags);
@@ -216,7 +212,8 @@ export function convertNodeConfig(source: string, input: unknown): ParsedDocumen
       kubelet: {
         config: {
           ...(dns === undefined ? {} : { clusterDNS: [dns] }),
-          ...withoutFlagged(spec.kubelet.config, node),
+          // Kubelet prefers a flag to its field.
+          ...withoutTwins(spec.kubelet.config, node),
         },
       },
     },

@@ -28,9 +28,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /** A command whose words are sorted. */
-interface Command extends JoinFlags {
-  readonly line: number;
-}
+type Command = JoinFlags & Pick<Found, 'line' | 'variables'>;
 
 const last = ({ flags }: JoinFlags, name: string): string | undefined =>
   flags.findLast(([flag]) => flag === name)?.[1];
@@ -52,6 +50,8 @@ function endpointFault(word: string): string | undefined {
 function bareFault(bare: readonly string[]): string | undefined {
   const [first, ...more] = bare;
   if (first === undefined) return 'has no endpoint, HOST:PORT';
+  if (first === 'phase')
+    return 'phase: a single phase joins no node; give the whole kubeadm join line';
   // The word that is no address is the one too many.
   const [extra] = [...more, first].filter((word) => endpointFault(word) !== undefined);
   if (more.length === 0) return endpointFault(first);
@@ -117,10 +117,10 @@ function documentOf(
   };
 }
 
-function readCommand(source: string, { text, line }: Found): Command {
+function readCommand(source: string, { text, line, variables }: Found): Command {
   const { words, fault } = splitWords(text);
   if (words === undefined) throw fieldError(`read ${source}: ${fault}`);
-  return { ...readFlags(words), line };
+  return { ...readFlags(words), line, variables };
 }
 
 /** Names the lines around the command, once. */
@@ -128,6 +128,19 @@ function aroundWarning([first, ...more]: readonly number[]): readonly Warning[] 
   if (first === undefined) return [];
   const path = more.length === 0 ? `line ${first}` : `line ${first} and ${more.length} more`;
   return [{ path, why: 'it is not part of the kubeadm join command, and nothing carries it out' }];
+}
+
+/** Names what a command asks for that a node does not carry out. */
+function idleWarnings({ flags, variables }: Command): readonly Warning[] {
+  const idle = flags.filter(([flag]) => isIdle(flag)).map(([flag]) => `--${flag}`);
+  const proxies = variables.filter((name) => /^(?:https?|all|no)_proxy$/i.test(name));
+  return [
+    ...[...new Set(idle)].map((path) => ({ path, why: 'it has no effect here' })),
+    ...proxies.map((path) => ({
+      path,
+      why: 'it is not for the node; a NodeBootstrap document has proxy for that',
+    })),
+  ];
 }
 
 /** Parses a pasted `kubeadm join` command. */
@@ -145,10 +158,6 @@ export function parseJoinCommand(source: string, text: string): ParsedDocument {
     throw fieldError(
       `read ${source}: its kubeadm join commands differ, in lines ${chosen.map(({ line }) => line).join(' and ')}; keep one`,
     );
-  const idle = chosen[0]?.flags.filter(([flag]) => isIdle(flag)).map(([flag]) => flag) ?? [];
-  const warnings = [...new Set(idle)].map((flag) => ({
-    path: `--${flag}`,
-    why: 'it has no effect here',
-  }));
-  return { document, kind: 'kubeadm join', warnings: [...warnings, ...aroundWarning(others)] };
+  const warnings = [...chosen.slice(0, 1).flatMap(idleWarnings), ...aroundWarning(others)];
+  return { document, kind: 'kubeadm join', warnings };
 }

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { fieldError } from '../../faults/errors.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ParsedDocument } from '../parsed-document.ts';
-import { map, text } from '../schema-parts.ts';
+import { anyText, map, text } from '../schema-parts.ts';
 import { Taint } from '../schema.ts';
 import { unknownFields } from '../unknown-fields.ts';
 import { parseYaml } from '../yaml.ts';
@@ -21,7 +21,7 @@ const MetadataInformation = v.object({
       taints: v.optional(v.array(Taint, 'must be a list')),
       labels: v.optional(map),
       maxPods: v.optional(v.unknown()),
-      kubeletConfiguration: v.optional(v.string('must be text')),
+      kubeletConfiguration: v.optional(anyText),
       containerRuntime: v.optional(v.unknown()),
     }),
     {},

@@ -3,56 +3,45 @@ import * as v from 'valibot';
 
 import { authorityFault, withoutScheme } from '../../cluster/endpoint.ts';
 import { fieldError } from '../../faults/errors.ts';
-import { kindOf, Notes, type Path, type Shape, tidy } from '../fields.ts';
-import type { ParsedDocument } from '../parsed-document.ts';
+import type { ParsedDocument, Warning } from '../parsed-document.ts';
 import { isMap, text } from '../schema-parts.ts';
 import { type AuthSpec, CaCertHash, NodeName, Taint, Token } from '../schema.ts';
+import { kindOf, type Misfit, type Path, Refused, type Shape, Walk } from '../shape.ts';
 import type { Argument } from './command-words.ts';
 import { nodeFromFlags } from './flags.ts';
 
 /** The fields of kubeadm's v1beta3 and v1beta4. Those that concern only kubeadm's own work are left out in silence. */
-const SHAPE: Shape = {
-  map: {
-    apiVersion: 'silent',
-    kind: 'silent',
-    discovery: {
-      map: {
-        bootstrapToken: {
-          map: {
-            apiServerEndpoint: 'value',
-            token: 'value',
-            caCertHashes: { list: 'value' },
-            unsafeSkipCAVerification: 'value',
-          },
-        },
-        tlsBootstrapToken: 'value',
-        timeout: 'silent',
-        file: {
-          refused:
-            'discovery by file is not for a node, which has no such file; use bootstrapToken with caCertHashes',
-        },
-      },
+const FIELDS: Readonly<Record<string, Shape>> = {
+  apiVersion: 'silent',
+  kind: 'silent',
+  discovery: {
+    bootstrapToken: {
+      apiServerEndpoint: 'any',
+      token: 'any',
+      caCertHashes: ['any'],
+      unsafeSkipCAVerification: 'any',
     },
-    nodeRegistration: {
-      map: {
-        name: 'value',
-        taints: {
-          list: { map: { key: 'value', value: 'value', effect: 'value', timeAdded: 'silent' } },
-        },
-        kubeletExtraArgs: 'value',
-        criSocket: 'silent',
-        ignorePreflightErrors: 'idle',
-        imagePullPolicy: 'idle',
-        imagePullSerial: 'idle',
-      },
-    },
-    controlPlane: { refused: 'a control plane cannot run here' },
-    patches: 'idle',
-    skipPhases: 'idle',
-    dryRun: 'idle',
-    caCertPath: 'silent',
-    timeouts: 'silent',
+    tlsBootstrapToken: 'any',
+    timeout: 'silent',
+    file: new Refused(
+      'discovery by file is not for a node, which has no such file; use bootstrapToken with caCertHashes',
+    ),
   },
+  nodeRegistration: {
+    name: 'any',
+    taints: [{ key: 'any', value: 'any', effect: 'any', timeAdded: 'silent' }],
+    kubeletExtraArgs: 'any',
+    criSocket: 'silent',
+    ignorePreflightErrors: 'idle',
+    imagePullPolicy: 'idle',
+    imagePullSerial: 'idle',
+  },
+  controlPlane: new Refused('a control plane cannot run here'),
+  patches: 'idle',
+  skipPhases: 'idle',
+  dryRun: 'idle',
+  caCertPath: 'silent',
+  timeouts: 'silent',
 };
 
 const endpointFault = (endpoint: string): string | undefined =>
@@ -89,39 +78,37 @@ const JoinConfiguration = v.strictObject({
 const isArgument = (item: { readonly name: unknown; readonly value: unknown }): item is Argument =>
   typeof item.name === 'string' && typeof item.value === 'string';
 
-const ARGUMENT: Shape = { map: { name: 'value', value: 'value' } };
+const ARGUMENT: Shape = { name: 'any', value: 'any' };
 
-function argumentOf(input: unknown, notes: Notes, path: Path): Argument | undefined {
-  const tidied = tidy(input, ARGUMENT, notes, path);
-  if (!isMap(tidied)) return undefined;
-  const item = { name: tidied['name'], value: tidied['value'] };
+function argumentOf(input: unknown, walk: Walk, path: Path): Argument | undefined {
+  const fitting = walk.fit(ARGUMENT, input, path);
+  if (!isMap(fitting)) return undefined;
+  const item = { name: fitting['name'], value: fitting['value'] };
   if (isArgument(item)) return item;
   const field = typeof item.name === 'string' ? 'value' : 'name';
   const why = item[field] === undefined ? 'is required' : 'must be text; put it in quotes';
-  return notes.fault([...path, field], why);
+  walk.wrong([...path, field], why);
+  return undefined;
 }
 
 /** Reads kubelet's flags: a list since v1beta4, a map before that. People write them with and without dashes. */
-function argumentsOf(input: unknown, notes: Notes): readonly Argument[] {
-  const path = ['nodeRegistration', 'kubeletExtraArgs'];
+function argumentsOf(input: unknown, walk: Walk): readonly Argument[] {
+  const path: Path = ['nodeRegistration', 'kubeletExtraArgs'];
   if (input === undefined) return [];
   if (isMap(input))
-    return Object.entries(input)
-      .filter(([, value]) => value !== null)
-      .map(([name, value]): Argument => {
-        if (typeof value !== 'string')
-          notes.fault([...path, name], 'must be text; put it in quotes');
-        return { name: name.replace(/^--/, ''), value: typeof value === 'string' ? value : '' };
-      });
+    return Object.entries(input).map(([name, value]): Argument => {
+      if (typeof value !== 'string') walk.wrong([...path, name], 'must be text; put it in quotes');
+      return { name: name.replace(/^--/, ''), value: typeof value === 'string' ? value : '' };
+    });
   if (!Array.isArray(input)) {
-    notes.fault(
+    walk.wrong(
       path,
       `must be a list of name and value, or a map of texts, and is ${kindOf(input)}`,
     );
     return [];
   }
   return input
-    .map((item: unknown, at) => argumentOf(item, notes, [...path, String(at)]))
+    .map((item: unknown, at) => argumentOf(item, walk, [...path, String(at)]))
     .filter((argument) => argument !== undefined)
     .map(({ name, value }) => ({ name: name.replace(/^--/, ''), value }));
 }
@@ -140,23 +127,36 @@ export function tokenAuth(
   return { bootstrapToken, ...(isOther ? { discoveryToken: discovery } : {}) };
 }
 
-const firstFault = (source: string, { faults, misspelt }: Notes): void => {
-  if (faults.length > 0) throw fieldError(`read ${source}: ${[...faults, ...misspelt].join('; ')}`);
-};
+const told = ({ path, why }: Misfit): string => `${path.join('.')}: ${why}`;
+
+/** Returns the unknown fields that are like a known one: the reason why that is missing. */
+const misspelt = ({ misfits }: Walk): readonly string[] =>
+  misfits
+    .filter(({ kind, why }) => kind === 'unknown' && why.includes('; the nearest is '))
+    .map(told);
+
+function refuseWrong(source: string, walk: Walk): void {
+  const faults = walk.misfits.filter(({ kind }) => kind === 'wrong').map(told);
+  if (faults.length > 0)
+    throw fieldError(`read ${source}: ${[...faults, ...misspelt(walk)].join('; ')}`);
+}
+
+const warningsOf = ({ misfits }: Walk): readonly Warning[] =>
+  misfits.map(({ path, why }) => ({ path: path.join('.'), why }));
 
 export function convertJoinConfiguration(source: string, input: unknown): ParsedDocument {
-  const notes = new Notes();
-  const tidied = tidy(input, SHAPE, notes);
-  firstFault(source, notes);
-  const { discovery, nodeRegistration } = parse(JoinConfiguration, source, tidied, (message) =>
-    fieldError([message, ...notes.misspelt].join('; ')),
+  const walk = new Walk();
+  const fitting = walk.fitMap(FIELDS, isMap(input) ? input : {});
+  refuseWrong(source, walk);
+  const { discovery, nodeRegistration } = parse(JoinConfiguration, source, fitting, (message) =>
+    fieldError([message, ...misspelt(walk)].join('; ')),
   );
   const { apiServerEndpoint, token, caCertHashes, unsafeSkipCAVerification } =
     discovery.bootstrapToken;
-  const args = argumentsOf(nodeRegistration.kubeletExtraArgs, notes);
+  const args = argumentsOf(nodeRegistration.kubeletExtraArgs, walk);
   const auth = tokenAuth(token, discovery.tlsBootstrapToken);
-  if (auth === undefined) notes.fault(['discovery', 'bootstrapToken', 'token'], 'is required');
-  firstFault(source, notes);
+  if (auth === undefined) walk.wrong(['discovery', 'bootstrapToken', 'token'], 'is required');
+  refuseWrong(source, walk);
   const { name, taints } = nodeRegistration;
   const { node, warnings } = nodeFromFlags(args, {
     source,
@@ -173,12 +173,13 @@ export function convertJoinConfiguration(source: string, input: unknown): Parsed
       },
       ...(auth === undefined ? {} : { auth }),
       node: {
-        ...node,
         ...(name === undefined ? {} : { name }),
         ...(taints === undefined ? {} : { taints }),
+        // With kubeadm, too, an argument of kubelet's overrides the field that becomes it.
+        ...node,
       },
     },
     kind: 'JoinConfiguration',
-    warnings: [...notes.warnings, ...warnings],
+    warnings: [...warningsOf(walk), ...warnings],
   };
 }

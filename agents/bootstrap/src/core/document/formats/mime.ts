@@ -3,9 +3,28 @@ import type { Warning } from '../parsed-document.ts';
 import { fromBase64, type Gunzip, unpack } from '../user-data.ts';
 import { decodeText, MAX_TEXT } from '../yaml.ts';
 
-/** Returns whether a text is a MIME document, as launch templates and EKS make them. */
-export const isMime = (text: string): boolean =>
-  /^\s*(?:MIME-Version:|Content-Type:\s*multipart\/)/i.test(text);
+const MIME_HEADER = /^(?:MIME-Version:|Content-Type:\s*multipart\/)/i;
+
+/** A line of a document has the form of a header too. */
+const isHeader = (line: string): boolean =>
+  /^[!-9;-~]+:/.test(line) && !/^(?:--|apiVersion:|kind:)/.test(line);
+
+/** The line by which a mailbox parts its messages; some programs write it before a single one. */
+const FROM_LINE = /^From [^\r\n]*\r?\n/;
+
+/** Returns whether a text is a MIME document, as launch templates and EKS make them, whatever headers come first. */
+export function isMime(text: string): boolean {
+  const [head = ''] = text
+    .trimStart()
+    .replace(FROM_LINE, '')
+    .split(/\r?\n[ \t]*\r?\n/, 1);
+  if (MIME_HEADER.test(head)) return true;
+  const lines = head.split(/\r?\n/);
+  return (
+    lines.some((line) => MIME_HEADER.test(line)) &&
+    lines.every((line, at) => isHeader(line) || (at > 0 && /^[ \t]/.test(line)))
+  );
+}
 
 /** The text of a part that may hold a document. */
 export interface Text {
@@ -46,10 +65,6 @@ interface Entity {
   /** One character for each byte. */
   readonly body: string;
 }
-
-/** A line of a document has the form of a header too. */
-const isHeader = (line: string): boolean =>
-  /^[!-9;-~]+:/.test(line) && !/^(?:--|apiVersion:|kind:)/.test(line);
 
 /** Splits headers from body. A header line that begins with white space continues the one before. */
 function splitEntity(source: string, chars: string): Entity {
@@ -161,8 +176,8 @@ class Reader {
   }
 }
 
-/** A byte order mark, one character for each byte, and blank lines. */
-const BEFORE_HEAD = /^(?:\u00EF\u00BB\u00BF)?\s*/;
+/** A byte order mark, one character for each byte, blank lines, and the line of a mailbox. */
+const BEFORE_HEAD = /^(?:\u00EF\u00BB\u00BF)?\s*(?:From [^\r\n]*\r?\n)?/;
 
 /**
  * Returns the parts that are documents for a node; among those of a general type, the ones that `mayHold` one. Those

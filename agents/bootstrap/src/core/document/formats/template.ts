@@ -1,3 +1,4 @@
+import { repeatedKeys } from '@kios/network-config/repeated-keys';
 import { type Document, parseAllDocuments, stringify } from 'yaml';
 
 import type { Warning } from '../parsed-document.ts';
@@ -115,7 +116,9 @@ export function fillDocuments(source: string, text: string, names: MachineNames)
   if (!text.includes('{{')) return { text, warnings: [] };
   checkSize(source, [text]);
   const documents = parseAllDocuments(text, QUIET);
-  const isBroken = !Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0);
+  const isBroken =
+    !Array.isArray(documents) ||
+    documents.some((document) => document.errors.length > 0 || repeatedKeys(document).length > 0);
   if (isBroken) return { text, warnings: [] };
   const filler = new Filler(names);
   const filled = documents.map((document) => {

@@ -13,22 +13,39 @@ const SECRET = /[A-Za-z0-9]{16}/;
 /** What stands beside them in an address may be a password or a token, of any length. */
 const SECRET_SIGN = /[@?]/;
 
+/** In the place of a port there may be a password, whose end is torn off. */
+const HOST_AND_WORD = /^((?:https?:\/\/)?[^:[\]]*):(?!\/\/|\d{1,5}\/?$)[^:]+$/;
+
 /** Returns a word of the command for a message; one that may be a secret only by its length. */
 export function shown(word: string): string {
   const [sign] = SECRET_SIGN.exec(word) ?? [];
   const hidden = `a word of ${word.length} characters`;
   if (sign !== undefined) return `${hidden} with ${sign}`;
+  const [, host] = HOST_AND_WORD.exec(word) ?? [];
+  if (host !== undefined) return `${host}:…`;
   return SECRET.test(word) || word.length > 80 ? hidden : word;
 }
 
-function operatorFault(operator: string, rest: string): string {
+/** How a command within a line is shown. */
+const SUBSTITUTION: Readonly<Record<string, string>> = { $: '$(…)', '`': '`…`' };
+
+/** `before` is the word at whose end the operator stands. */
+function operatorFault(operator: string, rest: string, before: string): string {
+  const command = SUBSTITUTION[before.at(-1) ?? ''] ?? SUBSTITUTION[operator.charAt(0)];
+  if (command !== undefined)
+    return `${command}: it is a command of a shell, and a node has none; put what it prints in its place`;
   const [placeholder] = /^<[a-z][-\w .]*>/i.exec(operator + rest) ?? [];
   if (placeholder !== undefined) return `${placeholder}: put the value in its place`;
-  const [word = ''] = /^\s*[^\s|&;<>()]+/.exec(rest) ?? [];
-  // `&` parts a query, and a password has any sign.
-  const mayBeSecret = SECRET.test(word) || SECRET_SIGN.test(word) || word.includes('=');
-  const what = mayBeSecret ? operator : `${operator}${word}`;
-  return `${what}: it is for a shell, and a node has none; leave it out`;
+  // A number behind the sign may be the beginning of a secret.
+  const [sign = operator] = /^\d*\D+/.exec(operator) ?? [];
+  const word = openWord(operator.slice(sign.length) + rest);
+  return `${sign}${word}: it is for a shell, and a node has none; leave it out`;
+}
+
+/** Returns the first word of a text, unless it may be a secret: `&` parts a query, and a password has any sign. */
+function openWord(text: string): string {
+  const [word = ''] = /^\s*[^\s|&;<>()]+/.exec(text) ?? [];
+  return SECRET.test(word) || SECRET_SIGN.test(word) || word.includes('=') ? '' : word;
 }
 
 /** Returns the fault of a flag whose dashes were changed, as by a word processor. */
@@ -67,7 +84,7 @@ export function splitWords(text: string): Words {
     const found: Groups = groups ?? {};
     end = index + piece.length;
     if (found['operator'] !== undefined)
-      return { fault: operatorFault(found['operator'], command.slice(end)) };
+      return { fault: operatorFault(found['operator'], command.slice(end), words.at(-1) ?? '') };
     if (found['blank'] !== undefined) words.push('');
     else words.push(`${words.pop() ?? ''}${textOf(found)}`);
   }

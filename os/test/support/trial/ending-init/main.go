@@ -1,0 +1,4 @@
+// An init that ends at once.
+package main
+
+func main() {}

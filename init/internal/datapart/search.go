@@ -13,6 +13,9 @@ const (
 	boardPatience = 60 * time.Second
 	// noticeable is how long a search may take before the log says what it waits for.
 	noticeable = 3 * time.Second
+	// loading is how long a new device's driver may take to load before the search goes on: the kernel ends the load only
+	// when every disk that it looks at replies.
+	loading = 2 * time.Second
 	// silence is how long a bus like USB has brought nothing when it is taken to be complete. A hub waits for less before
 	// it reports what is plugged into it.
 	silence = time.Second
@@ -34,7 +37,7 @@ func Search(want Want, drivers Drivers, settled <-chan struct{}, waits func(lack
 	}
 	s := search{
 		want: want, disks: scanner.Disks, read: scanner.C, settled: settled, final: time.After(longest), slow: time.After(noticeable),
-		loadDevices: drivers.LoadDevices, hotplug: blockdev.Hotplug, after: time.After,
+		loadDevices: within(loading, drivers.LoadDevices), hotplug: blockdev.Hotplug, after: time.After,
 		waits: func() { waits(want.lacking(), longest) },
 	}
 	if events, err := blockdev.OpenUevents(); err == nil {
@@ -87,6 +90,31 @@ func (s *search) run() Choice {
 			s.waits()
 		case <-s.final:
 			s.stage = Final
+		}
+	}
+}
+
+// within returns a function that carries out do in the background and waits for its end, but not longer than limit.
+// While it lasts, do is not begun again.
+func within(limit time.Duration, do func() error) func() error {
+	ended := make(chan struct{})
+	close(ended)
+	return func() error {
+		late := time.After(limit)
+		select {
+		case <-ended:
+		case <-late:
+			return nil
+		}
+		running := make(chan struct{})
+		ended = running
+		var err error
+		go func() { defer close(running); err = do() }()
+		select {
+		case <-running:
+			return err
+		case <-late:
+			return nil
 		}
 	}
 }

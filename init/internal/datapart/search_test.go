@@ -1,6 +1,7 @@
 package datapart
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -114,5 +115,30 @@ func TestADiskWithGUIDsOfItsOwnWaitsForNothing(t *testing.T) {
 	s := search{want: Want{BootPart: "0000-b1"}, disks: func() ([]blockdev.Disk, bool) { return w.present, w.reading }}
 	if choice := s.run(); choice.Device != "/dev/sdb2" || !strings.HasPrefix(choice.Boot, "/dev/sdb") {
 		t.Errorf("%+v", choice)
+	}
+}
+
+// The kernel loads a driver only when every disk has replied: a dead one would hold up the search for minutes.
+func TestADriverThatDoesNotLoadHoldsUpNoSearch(t *testing.T) {
+	replies, begun := make(chan struct{}), make(chan struct{}, 8)
+	load := within(10*time.Millisecond, func() error {
+		begun <- struct{}{}
+		<-replies
+		return errors.New("it is done")
+	})
+	for range 3 {
+		if err := load(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(begun) != 1 {
+		t.Errorf("begun %d times", len(begun))
+	}
+	close(replies)
+	load = within(time.Minute, func() error { return errors.New("it is done") })
+	for range 2 {
+		if err := load(); err == nil {
+			t.Error("it was not waited for")
+		}
 	}
 }

@@ -64,7 +64,7 @@ func Prepare(from, to string, adapt func() error) (Result, error) {
 	return r, err
 }
 
-// Doubt lets the next Prepare look into the databases of containerd's folder, as for another image: all that can be read
+// Doubt lets the next Prepare look into the databases of containerd's folder, as for another image: what can be read
 // stays, and a folder with a damaged one is emptied and filled. It changes nothing else, so containerd may run.
 func Doubt(to string) error {
 	if _, err := plainfile.Read(to, idFile, idLimit); errors.Is(err, os.ErrNotExist) {

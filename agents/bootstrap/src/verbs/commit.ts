@@ -8,7 +8,11 @@ import type { Settings } from '../core/settings/settings.ts';
 import { readBackup, saveBackup } from '../edge/files/backup.ts';
 import { changedFiles, placeFiles, removeStaged } from '../edge/files/transaction.ts';
 import { bootSeconds, readKubelet } from '../edge/node/host.ts';
-import { forgetFormerIdentity, setIdentityAside } from '../edge/node/identity-files.ts';
+import {
+  forgetFormerIdentity,
+  setIdentityAside,
+  syncIdentity,
+} from '../edge/node/identity-files.ts';
 import { writeJoinState } from '../edge/node/node.ts';
 import { installPlugins, pluginsOf } from '../edge/node/plugins.ts';
 import { restartKubelet } from '../edge/node/restart-kubelet.ts';
@@ -28,8 +32,10 @@ interface Change {
 }
 
 /** kubelet is restarted neither for the document's own files nor when a token it has used up is removed. */
-const isForKubelet = ({ path: file, content, isUserFile }: OutputFile): boolean =>
-  isUserFile !== true && !(file === BOOTSTRAP_KUBECONFIG && content === undefined);
+const isForKubelet = (file: OutputFile): boolean => file.isUserFile !== true && !removesToken(file);
+
+const removesToken = ({ path: file, content }: OutputFile): boolean =>
+  file === BOOTSTRAP_KUBECONFIG && content === undefined;
 
 async function compare(
   settings: Settings,
@@ -127,6 +133,7 @@ async function writeFiles(
   if (restart.send && startsTrial) await saveForTrial(settings, input, place, dropIdentity);
   await writeJoinState(settings, await newState(input, change, 'writing', facts));
   await removeStaged(settings.etc, files);
+  if (place.some(removesToken)) await syncIdentity(settings);
   await placeFiles(settings.etc, place, async (file) => {
     if (file === BOOTSTRAP_KUBECONFIG && dropIdentity) await setIdentityAside(settings);
     await onPlaced?.(file);

@@ -1,4 +1,4 @@
-import { readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { errorCode } from '@kios/errors';
@@ -37,6 +37,26 @@ async function listFiles({ kubeletPki }: Settings): Promise<IdentityFiles> {
 }
 
 const kubeconfigOf = ({ etc }: Settings): string => path.join(etc, KUBECONFIG);
+
+async function sync(file: string): Promise<void> {
+  const handle = await unlessMissing(open(file, 'r'), undefined);
+  try {
+    await handle?.sync();
+  } finally {
+    await handle?.close();
+  }
+}
+
+/**
+ * Puts the certificates and the kubeconfig on the disk. kubelet writes them without a sync, so a power cut after the
+ * token's removal would leave a node with neither.
+ */
+export async function syncIdentity(settings: Settings): Promise<void> {
+  const { present } = await listFiles(settings);
+  const kubeconfig = kubeconfigOf(settings);
+  const folders = [settings.kubeletPki, path.dirname(kubeconfig)];
+  for (const file of [...present, kubeconfig, ...folders]) await sync(file);
+}
 
 const moveAside = async (file: string): Promise<void> =>
   unlessMissing(rename(file, `${file}${OLD}`), undefined);

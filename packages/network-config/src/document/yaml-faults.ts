@@ -12,7 +12,7 @@ const CAUSES: Partial<Record<YAMLError['code'], string>> = {
   BAD_SCALAR_START: 'begins with a character that must be quoted',
   BLOCK_AS_IMPLICIT_KEY: 'has a second key on one line, or a value with “: ” that must be quoted',
   BLOCK_IN_FLOW: 'has indented lines between brackets',
-  DUPLICATE_KEY: 'repeats a key of the same object, which is not unique then',
+  DUPLICATE_KEY: 'repeats a key of the same object',
   KEY_OVER_1024_CHARS: 'has a key of more than 1024 characters',
   MISSING_CHAR: 'lacks a character, such as a closing quote, a comma or a colon',
   MULTILINE_IMPLICIT_KEY: 'has no colon after its key, or a key of more than one line',

@@ -27,7 +27,7 @@ describe('a key that stands a second time in its map', () => {
         {
           line: 4,
           path: '(top)',
-          what: 'is not YAML: repeats a key of the same object, which is not unique then',
+          what: 'is not YAML: repeats a key of the same object',
         },
       ],
     });

@@ -351,6 +351,8 @@ describe('what init is told of the cluster', () => {
     node.remove(file);
     node.write(file, state);
     node.seed('kind: [[');
+    // Its files are read again after 30 s, or at once when something changes in a folder that is watched.
+    node.lease();
     await agent.sees('bad.document');
     expect(agent.saw('crash')).toEqual([]);
   });

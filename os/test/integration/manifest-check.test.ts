@@ -103,7 +103,7 @@ const REFUSED: [string, string, string][] = [
   ['mounts for the host without rights', withVolume({ hostPath: { path: '/mnt' } }, { mountPropagation: 'Bidirectional' }), 'spec.containers[0].volumeMounts.mountPropagation: must not be Bidirectional without securityContext.privileged: true'],
   ['gates of a scheduler', pod({ schedulingGates: [{ name: 'a' }] }), 'spec.nodeName: is the node’s own, so the pod must not have schedulingGates'],
   ['a user namespace in the host’s network', pod({ hostUsers: false, hostNetwork: true }), 'spec.hostNetwork: must not be set beside hostUsers: false'],
-  ['one process namespace beside the host’s', pod({ hostPID: true, shareProcessNamespace: true }), 'spec.securityContext.shareProcessNamespace: must not be true beside hostPID'],
+  ['one process namespace beside the host’s', pod({ hostPID: true, shareProcessNamespace: true }), 'spec.shareProcessNamespace: is true, must not be true beside hostPID'],
   ['a setting in the host’s network', pod({ hostNetwork: true, securityContext: { sysctls: [{ name: 'net.ipv4.tcp_syncookies', value: '1' }] } }), 'spec.securityContext.sysctls[0].name: is "net.ipv4.tcp_syncookies", must not be set in the host’s network'],
   ['huge pages alone', withContainer({ resources: { limits: { 'hugepages-2Mi': '4Mi' } } }), 'spec.containers[0].resources: has huge pages, and must have cpu or memory too'],
   ['a signal without a system', withContainer({ lifecycle: { stopSignal: 'SIGTERM' } }), 'spec.containers[0].lifecycle.stopSignal: must not be set without spec.os.name: linux'],

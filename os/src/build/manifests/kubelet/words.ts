@@ -103,8 +103,16 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
 /** The kinds of faults that have a wording. */
 export const WORDED: readonly string[] = Object.keys(WORDINGS);
 
+/** Returns the path of a field in a manifest: in Kubernetes' own types the security context holds some of the pod's. */
+const pathInManifest = (path: string): string =>
+  path.replace(
+    /^spec\.securityContext\.(?=(?:host(?:IPC|Network|PID|Users)|shareProcessNamespace)$)/,
+    'spec.',
+  );
+
 /** Words a fault that kubelet finds in a pod. */
-export function wordFault(pod: unknown, fault: JudgedFault): Fault {
+export function wordFault(pod: unknown, judged: JudgedFault): Fault {
+  const fault = { ...judged, path: pathInManifest(judged.path) };
   const { path, value, detail } = fault;
   // kubelet judges the pod with the node's name behind its own.
   const given = valueAt(pod, path) ?? (value === '' ? undefined : value);

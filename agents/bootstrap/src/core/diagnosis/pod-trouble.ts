@@ -75,10 +75,6 @@ const OF_STORE =
 
 const missing = (why: string): Told => ({ trouble: 'image missing', why });
 
-function notStarted(why: string): Told {
-  return { trouble: OF_STORE.test(why) ? 'image corrupt' : 'crashing', why };
-}
-
 /** kubelet tries again every 10 to 15 s, so that this is its third try. */
 const THIRD_TRY_SECONDS = 20;
 /** kubelet or containerd has just begun, or the API server is not reached. */
@@ -87,6 +83,13 @@ const NOT_THERE_YET = /have not yet been read|failed to sync \w+ cache|code = Un
 /** Returns what keeps kubelet from a container before it asks the runtime for one. */
 function notMade(told: Told): Told | undefined {
   return NOT_THERE_YET.test(told.why) ? undefined : { ...told, patience: THIRD_TRY_SECONDS };
+}
+
+/** The runtime may fail once in passing: a name that its last try still has, or a deadline beside other work. */
+function notStarted(why: string): Told | undefined {
+  return OF_STORE.test(why)
+    ? { trouble: 'image corrupt', why }
+    : notMade({ trouble: 'crashing', why });
 }
 
 const OF_MANIFEST = 'Correct the manifest of the pod, or give the cluster what it names.';

@@ -157,6 +157,13 @@ describe('kubelet’s log', () => {
       'image corrupt',
       /^$/,
     ],
+    [
+      'CreateContainerError',
+      'failed to reserve container name "main_dhcp-n_kube-system_u-1_1": name is reserved for "a1"',
+      'crashing',
+      /^$/,
+    ],
+    ['RunContainerError', 'context deadline exceeded', 'crashing', /^$/],
   ] as const)('has a container that cannot be made at the third try: %s: %s', (...vector) => {
     const [reason, cause, trouble, remedy] = vector;
     const log = read(failed(reason, cause));

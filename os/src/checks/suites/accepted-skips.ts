@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { canHave, SYS_RESOURCE } from '@kios/testkit/capability';
 
 import { workstationArch } from '../../workstation/arch.ts';
@@ -16,6 +18,12 @@ interface Accepted {
   readonly on: boolean;
 }
 
+/** Says whether a line of a table of the kernel ends with a name. A part that is a module counts once it is loaded. */
+const kernelHas = (table: '/proc/filesystems' | '/proc/misc', name: string): boolean =>
+  readFileSync(table, 'utf8')
+    .split('\n')
+    .some((line) => line.trim().split(/\s+/).at(-1) === name);
+
 /** Tests that CI may skip. Any other skipped test counts there as failed. */
 const ACCEPTED: readonly Accepted[] = [
   {
@@ -27,6 +35,26 @@ const ACCEPTED: readonly Accepted[] = [
     test: /^with CAP_SYS_RESOURCE alone /,
     why: 'this machine lets nobody grow a file system; os/test/e2e/growth.test.ts does it on a node',
     on: !canHave(SYS_RESOURCE),
+  },
+  {
+    test: /init\/internal\/devmapper TestTheKernelDecryptsWhatItEncrypted$/,
+    why: 'this kernel has no device mapper; os/test/e2e/encryption.test.ts decrypts on a node',
+    on: !kernelHas('/proc/misc', 'device-mapper'),
+  },
+  {
+    test: /init\/internal\/esp Test(?:ThePartitionIsWritableOnlyWhileItIsUsed|AFileThatStaysOpenCostsOnlyPatience|NamesAreMendedOnFAT)$/,
+    why: 'this kernel has no FAT; os/test/e2e/slots.test.ts writes to the ESP of a node',
+    on: !kernelHas('/proc/filesystems', 'vfat'),
+  },
+  {
+    test: /init\/internal\/tpm TestAPodGetsNoKey$/,
+    why: 'it runs in a pod, which os/test/e2e/encryption.test.ts starts',
+    on: true,
+  },
+  {
+    test: /init\/internal\/tpm TestQuoteVectors$/,
+    why: 'it writes the vectors anew when a person asks for that',
+    on: true,
   },
 ];
 

@@ -73,6 +73,7 @@ export const PACKAGES: readonly WorkstationPackage[] = [
     needs: ['unit', 'netns'],
     why: 'judges the header of encrypted volumes',
   },
+  { name: 'dosfstools', needs: ['unit', 'netns'], why: 'makes the FAT volumes of init’s tests' },
   { name: 'swtpm', needs: ['unit', 'netns'], why: 'is the TPM in tests of init' },
   { name: 'iproute2', needs: ['netns'], why: 'makes network namespaces' },
   { name: 'procps', needs: ['netns'], why: 'sets kernel settings in a network namespace' },

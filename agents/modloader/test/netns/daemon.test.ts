@@ -150,16 +150,20 @@ describe("the daemon, on a real kernel's events", { timeout: 120_000 }, () => {
     await place(`lib/${RELEASE}/modules.alias`, `${INDEX['modules.alias']}${aliases.join('')}`);
     const agent = start();
     await agent.expect('"ev":"ready"');
-    const change = async (count: number): Promise<number> => {
+    // What is not collected yet is as much again as what is kept, so only the least of many readings tells of growth.
+    const leastOver = async (count: number): Promise<number> => {
+      let least = Infinity;
       for (let at = 0; at < count; at++) {
         const told = agent.expectNext('"ev":"settings.changed"');
         await place('etc/modules.yaml', `load: [{ name: 'pci:hot' }]\ndeny: [none${at}]\n`);
         await told;
+        least = Math.min(least, await memoryOf(agent));
       }
-      return memoryOf(agent);
+      return least;
     };
-    const before = await change(10);
-    expect((await change(20)) - before).toBeLessThan(GROWTH);
+    const before = await leastOver(10);
+    await leastOver(20);
+    expect((await leastOver(10)) - before).toBeLessThan(GROWTH);
     expect(await agent.stop()).toBe(0);
   });
 

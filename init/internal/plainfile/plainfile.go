@@ -61,8 +61,13 @@ func Names(folder string, most int) ([]string, error) {
 }
 
 // Open opens the regular file name below dir for reading, under the conditions of Read.
-func Open(dir, name string) (*os.File, error) {
-	file, err := open(dir, name)
+func Open(dir, name string) (*os.File, error) { return openRegular(dir, name, unix.O_RDONLY) }
+
+// OpenWritable opens the regular file name below dir for reading and writing, under the conditions of Read.
+func OpenWritable(dir, name string) (*os.File, error) { return openRegular(dir, name, unix.O_RDWR) }
+
+func openRegular(dir, name string, access uint64) (*os.File, error) {
+	file, err := open(dir, name, access)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir + "/" + name, Err: err}
 	}
@@ -78,14 +83,14 @@ func Open(dir, name string) (*os.File, error) {
 }
 
 // open does not wait for a writer of a FIFO (O_NONBLOCK).
-func open(dir, name string) (*os.File, error) {
+func open(dir, name string, access uint64) (*os.File, error) {
 	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(root)
 	fd, err := unix.Openat2(root, name, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
+		Flags:   access | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV,
 	})
 	if err != nil {

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"kios.dev/init/internal/eventlog"
 	"kios.dev/init/internal/hostlogs"
+	"kios.dev/init/internal/lastrun"
 	"kios.dev/init/internal/mounts"
+	"kios.dev/init/internal/podlogs"
 )
 
 const (
@@ -57,6 +60,19 @@ func (h *host) keepLogs() {
 	h.log.Keep(eventlog.Keeping{Folder: keptBoots, Limit: hostlogs.KeptLimit(dataDir), Record: hostlogs.Record{
 		BootID: readLine("/proc/sys/kernel/random/boot_id"), Version: h.release.Version, Kernel: readLine("/proc/sys/kernel/osrelease"),
 	}})
+}
+
+// mendLimit bounds the mending of pods' logs, which kubelet waits for.
+const mendLimit = 5 * time.Second
+
+// mendPodLogs mends the logs of pods if the run before did not end in order.
+func (h *host) mendPodLogs() {
+	if previous := h.life.previous; h.data != "partition" || previous != nil && previous.State == lastrun.Ended {
+		return
+	}
+	if files, bytes := podlogs.Mend(podLogs, time.Now().Add(mendLimit)); files > 0 {
+		h.log.Info("podlogs.mended", "files", files, "bytes", bytes, "note", "the run before ended while these lines were written")
+	}
 }
 
 // followKernel comes when the pods run: the kernel keeps its lines until then.

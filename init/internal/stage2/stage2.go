@@ -265,6 +265,7 @@ func (h *host) loadDrivers() <-chan struct{} {
 func (h *host) prepareKubelet() {
 	h.serveAs(kubelet.Make(kubelet.ReadFiles("/etc"), h.ownName).Name.Host)
 	go h.renewServingPair()
+	h.mendPodLogs()
 	h.forgetCheckpoints()
 	h.writeReservations() // while containerd starts, so that kubelet need not wait for the disk
 	h.saveBoot()

@@ -15,6 +15,7 @@ export { backoff, retryDelay } from './retry.ts';
 export type { RetrySchedule } from './retry.ts';
 export { requireNoFaults, type SettingFault, SettingFaults } from './setting-faults.ts';
 export { sleep } from './sleep.ts';
+export { syncPath } from './sync-path.ts';
 export { VERSION } from './version.ts';
 export { removeStaleTemps, tempName, writeAtomic } from './write-atomic.ts';
 export type { Argv } from 'yargs';

@@ -1,8 +1,10 @@
 import { readdirSync } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { EXIT, KiosError } from '@kios/errors';
+
+import { syncPath } from './sync-path.ts';
 
 /**
  * Returns a temporary name beside the file that `removeStaleTemps` recognises. It is random, because two writers can
@@ -22,14 +24,6 @@ async function isCurrent(file: string, content: Uint8Array, mode: number): Promi
   }
 }
 
-async function syncAndClose(handle: FileHandle): Promise<void> {
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function replace(file: string, content: Uint8Array, mode: number): Promise<void> {
   const temp = tempName(file);
   try {
@@ -37,17 +31,16 @@ async function replace(file: string, content: Uint8Array, mode: number): Promise
     try {
       await handle.writeFile(content);
       await handle.chmod(mode);
-    } catch (error) {
+      await handle.sync();
+    } finally {
       await handle.close();
-      throw error;
     }
-    await syncAndClose(handle);
     await rename(temp, file);
   } catch (error) {
     await rm(temp, { force: true }).catch(() => undefined);
     throw error;
   }
-  await syncAndClose(await open(path.dirname(file), 'r'));
+  await syncPath(path.dirname(file));
 }
 
 /**

@@ -1,22 +1,13 @@
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { call } from '../call.ts';
 import { mounted } from '../mount.ts';
 import { familyOf, NETLINK } from '../netlink.ts';
 import { makeUserNamespace } from '../user-namespace.ts';
+import { withDevice, withMisc } from './device-node.ts';
 import { eachOf, type Features } from './feature.ts';
 import { AF, SOCK, withSocket } from './sockets.ts';
 
-const CHARACTER_DEVICE = 0o020600;
-const MISC = 10;
 const DM_LIST_VERSIONS = 0xc138fd0d;
 const DM_HEADER = 312;
 const LOOP_CTL_GET_FREE = 0x4c82;
@@ -25,32 +16,18 @@ const FAN_MARK_ADD = 1;
 const FAN_OPEN_PERM = 0x10000;
 const AT_FDCWD = -100;
 
-export function withDevice(file: string, use: (fd: number) => unknown): void {
-  const fd = openSync(file, 'r+');
-  try {
-    use(fd);
-  } finally {
-    closeSync(fd);
-  }
+/** Gives the device mapper a command, and a target's name if it takes one. Returns its reply (struct dm_ioctl). */
+export function askDeviceMapper(command: number, target = ''): Buffer {
+  const message = Buffer.alloc(16_384);
+  message.writeUInt32LE(4, 0);
+  message.writeUInt32LE(message.length, 12);
+  message.writeUInt32LE(DM_HEADER, 16);
+  message.write(target, 48);
+  withMisc('device-mapper', (fd) => call('ioctl', fd, command, message));
+  return message;
 }
 
-/** Returns the targets of the device mapper through a device node of its own, because a container may lack one. */
-function deviceMapperTargets(): string[] {
-  const line = /^\s*(\d+) device-mapper$/m.exec(readFileSync('/proc/misc', 'utf8'));
-  if (line === null) throw Object.assign(new Error('no device-mapper'), { code: 'ENODEV' });
-  const node = '/dev/kios-device-mapper';
-  call('mknod', node, CHARACTER_DEVICE, MISC * 256 + Number(line[1]));
-  try {
-    const reply = Buffer.alloc(16_384);
-    reply.writeUInt32LE(4, 0);
-    reply.writeUInt32LE(reply.length, 12);
-    reply.writeUInt32LE(DM_HEADER, 16);
-    withDevice(node, (fd) => call('ioctl', fd, DM_LIST_VERSIONS, reply));
-    return [...targetsOf(reply)];
-  } finally {
-    rmSync(node);
-  }
-}
+const deviceMapperTargets = (): string[] => [...targetsOf(askDeviceMapper(DM_LIST_VERSIONS))];
 
 /** Yields the names of a list of struct dm_target_versions: offset of the next, three version numbers, name. */
 function* targetsOf(reply: Buffer): Generator<string> {

@@ -1,11 +1,12 @@
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { ByteWriter } from '@kios/bytes';
 import { nest } from '@kios/netlink/message';
 
 import { call, resultOf } from '../call.ts';
 import { type Attribute, familyOf, give, NETLINK, talk, text, u32 } from '../netlink.ts';
-import { withDevice } from './devices.ts';
+import { MISC, withMisc, withNode } from './device-node.ts';
+import { askDeviceMapper } from './devices.ts';
 import { eachOf, type Features } from './feature.ts';
 import { act, filter, LOWER, makeLink, shape, upLoopback } from './links.ts';
 import { askFor } from './netfilter.ts';
@@ -13,10 +14,7 @@ import { AF, PROTOCOL, SOCK, SOL, withSocket } from './sockets.ts';
 
 const NETLINK_DIAG = 4;
 const NETLINK_ISCSI = 8;
-const CHARACTER_DEVICE = 0o020600;
-const MISC = 10;
 const DM_GET_TARGET_VERSION = 0xc138fd11;
-const DM_HEADER = 312;
 const IPT_SO_GET_INFO = 64;
 const TCP_ULP = 31;
 const DIAG = { byFamily: 20, destroy: 21 } as const;
@@ -40,36 +38,8 @@ export const mount =
   (): void =>
     void call('mount', '127.0.0.1:/', '/tmp', type, 0, options);
 
-/** Returns the number as mknod(2) takes it: the higher bits of the minor number stand above the major one. */
-const deviceNumber = (major: number, minor: number): number =>
-  (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
-
-/** Opens a device by a node of our own, because a container may lack it. */
-function withNode(major: number, minor: number, use: (fd: number) => unknown): void {
-  const node = '/dev/kios-first-use';
-  call('mknod', node, CHARACTER_DEVICE, deviceNumber(major, minor));
-  try {
-    withDevice(node, use);
-  } finally {
-    rmSync(node);
-  }
-}
-
-/** Returns the minor number of a device without a fixed one. */
-function minorOf(name: string): number {
-  const line = new RegExp(`^\\s*(\\d+) ${name}$`, 'm').exec(readFileSync('/proc/misc', 'utf8'));
-  if (line === null) throw Object.assign(new Error(`no ${name}`), { code: 'ENODEV' });
-  return Number(line[1]);
-}
-
-export const target = (name: string) => (): void => {
-  const request = Buffer.alloc(16_384);
-  request.writeUInt32LE(4, 0);
-  request.writeUInt32LE(request.length, 12);
-  request.writeUInt32LE(DM_HEADER, 16);
-  request.write(name, 48);
-  withNode(MISC, minorOf('device-mapper'), (fd) => call('ioctl', fd, DM_GET_TARGET_VERSION, request)); // prettier-ignore
-};
+export const target = (name: string) => (): void =>
+  void askDeviceMapper(DM_GET_TARGET_VERSION, name);
 
 /** struct sockaddr_alg */
 const algorithm = (type: string, name: string) => (): void =>
@@ -149,7 +119,7 @@ export const FIRST_USE: Features = {
     brings('iscsi_tcp', () => withSocket(AF.netlink, SOCK.raw, NETLINK_ISCSI, () => {})),
   'first use: NVMe over TCP': () =>
     brings('nvme_tcp', () =>
-      withNode(MISC, minorOf('nvme-fabrics'), (fd) =>
+      withMisc('nvme-fabrics', (fd) =>
         writeFileSync(
           fd,
           'transport=tcp,traddr=127.0.0.1,nqn=nqn.2014-08.org.nvmexpress.discovery',

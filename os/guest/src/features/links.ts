@@ -4,7 +4,7 @@ import { nest } from '@kios/netlink/message';
 import { returns, loadProgram } from '../bpf.ts';
 import { call } from '../call.ts';
 import { type Attribute, be16, CREATE, give, NETLINK, text, u16, u32 } from '../netlink.ts';
-import { withDevice } from './devices.ts';
+import { withDevice } from './device-node.ts';
 import type { Features } from './feature.ts';
 
 const RTM = {

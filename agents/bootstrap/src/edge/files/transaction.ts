@@ -1,7 +1,7 @@
 import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { removeStaleTemps, tempName } from '@kios/agent';
+import { removeStaleTemps, syncPath, tempName } from '@kios/agent';
 
 import { BootstrapError, fieldError } from '../../core/faults/errors.ts';
 import type { OutputFile } from '../../core/files/output-file.ts';
@@ -26,15 +26,6 @@ async function isCurrent(target: string, file: OutputFile): Promise<boolean> {
   if (now === undefined) return file.content === undefined;
   if (now === 'foreign' || file.content === undefined || !now.equals(bytesOf(file))) return false;
   return ((await stat(target)).mode & 0o7777) === file.mode;
-}
-
-async function syncDir(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Refuses a document's file whose path has a symbolic link: it could lead to a folder that is not allowed. */
@@ -77,7 +68,7 @@ export async function removeStaged(etc: string, files: readonly OutputFile[]): P
 async function place(staged: Staged): Promise<void> {
   if (staged.temp === undefined) await rm(staged.target, { force: true });
   else await rename(staged.temp, staged.target);
-  await syncDir(path.dirname(staged.target));
+  await syncPath(path.dirname(staged.target));
 }
 
 /** Returns the files that differ from those on disk. */

@@ -1,6 +1,7 @@
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { syncPath } from '@kios/agent';
 import { errorCode } from '@kios/errors';
 
 import { KUBECONFIG } from '../../core/files/render.ts';
@@ -38,15 +39,6 @@ async function listFiles({ kubeletPki }: Settings): Promise<IdentityFiles> {
 
 const kubeconfigOf = ({ etc }: Settings): string => path.join(etc, KUBECONFIG);
 
-async function sync(file: string): Promise<void> {
-  const handle = await unlessMissing(open(file, 'r'), undefined);
-  try {
-    await handle?.sync();
-  } finally {
-    await handle?.close();
-  }
-}
-
 /**
  * Puts the certificates and the kubeconfig on the disk. kubelet writes them without a sync, so a power cut after the
  * token's removal would leave a node with neither.
@@ -55,7 +47,7 @@ export async function syncIdentity(settings: Settings): Promise<void> {
   const { present } = await listFiles(settings);
   const kubeconfig = kubeconfigOf(settings);
   const folders = [settings.kubeletPki, path.dirname(kubeconfig)];
-  for (const file of [...present, kubeconfig, ...folders]) await sync(file);
+  for (const file of [...present, kubeconfig, ...folders]) await unlessMissing(syncPath(file), undefined);
 }
 
 const moveAside = async (file: string): Promise<void> =>

@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 
+import { syncPath } from '@kios/agent';
 import { errorCode } from '@kios/errors';
 
 import { UpdateError } from '../../core/faults/errors.ts';
@@ -37,9 +38,6 @@ async function using<T>(
     await handle.close();
   }
 }
-
-/** Writes what the kernel holds of a file, or of a folder's names, to the medium and empties the medium's own cache. */
-const flush = (file: string): Promise<void> => using(file, 'r', (handle) => handle.sync());
 
 export async function readIf(file: string): Promise<string | undefined> {
   try {
@@ -166,20 +164,20 @@ async function carryOut(op: Op, esp: Esp, os: string, signal: AbortSignal): Prom
     case 'remove':
       // A person may have put a folder there, such as overlays of a board.
       await rm(esp.at(op.path), { recursive: true });
-      return flush(path.dirname(esp.at(op.path)));
+      return syncPath(path.dirname(esp.at(op.path)));
     case 'removeFolder':
       await rmdir(esp.at(op.path));
-      return flush(path.dirname(esp.at(op.path)));
+      return syncPath(path.dirname(esp.at(op.path)));
     case 'makeFolder':
       await mkdir(esp.at(op.path));
-      return flush(path.dirname(esp.at(op.path)));
+      return syncPath(path.dirname(esp.at(op.path)));
     case 'overwrite':
       return write(esp.at(op.path), 'r+', op.text);
     case 'draft':
       return write(esp.at(op.path), 'wx', op.text);
     case 'rename':
       await rename(esp.at(op.from), esp.at(op.to));
-      return flush(esp.at(op.to));
+      return syncPath(esp.at(op.to));
     case 'copy':
       return copy(path.join(os, op.content.from), esp.at(op.path), op.content, signal);
     case 'remount':

@@ -5,12 +5,14 @@ import { Authority, startNtsServer } from '@kios/testkit/nts';
 
 import { type BootedNode, powerOn, waitReady } from '../../../src/lab/boot.ts';
 import { labMachine, NODE_ADDRESS } from '../../../src/lab/node.ts';
+import { MILESTONES } from '../../../src/lab/phases.ts';
 import { chooseAccelerator } from '../../../src/lab/qemu/accelerator.ts';
 import { type SeedFile, seedFor } from '../../../src/lab/seed-document.ts';
 import type { SegmentLab } from '../relay/segment-lab.ts';
 import { NTS_SERVER, TIME_SERVER, TimeSegment } from './time-segment.ts';
 
 const BOOT_MS = 20 * 60_000;
+const KERNEL_MS = 5 * 60_000;
 const KUBELET_PORT = 10250;
 
 const AUTHORITY = '/etc/kios/time/ca.pem';
@@ -84,6 +86,8 @@ export async function powerOnLate(
     seed: seedFor(join, { files }),
   });
   stack.use(node.console);
+  // Each row would wait for a guest that never comes so far.
+  await node.console.expect('the kernel', MILESTONES.kernel.reachedBy, KERNEL_MS);
   await plane.setNodeForward(NODE_ADDRESS, await segment.border.lead(NODE_ADDRESS, KUBELET_PORT));
   const open = stack.move();
   return {

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 
 import { checkDocumentParts, partFlags } from '../build/settings/document-parts.ts';
 import { bundleAgent } from '../workstation/agent-bundle.ts';
-import type { Progress } from '../workstation/progress.ts';
+import type { CommandContext } from '../workstation/command-context.ts';
 
 /** Returns flags that point the agent to empty folders: the workstation's files say nothing about a node. */
 const elsewhere = (folder: string): readonly string[] =>
@@ -22,6 +22,8 @@ const elsewhere = (folder: string): readonly string[] =>
     cmdline: 'cmdline',
   }).map(([flag, at]) => `--${flag}=${path.join(folder, at)}`);
 
+type Output = Pick<CommandContext, 'progress' | 'print'>;
+
 export type AgentCall =
   | { readonly verb: 'render'; readonly args: readonly string[] }
   | { readonly verb: 'check-userdata'; readonly args: readonly [file: string] };
@@ -31,9 +33,34 @@ function flagsOf({ verb }: AgentCall, folder: string): readonly string[] {
   return verb === 'render' ? elsewhere(folder) : partFlags(folder);
 }
 
-async function checkParts(progress: Progress, file: string, folder: string): Promise<void> {
-  for (const warning of await checkDocumentParts(progress, file, folder))
-    progress.info(`warning: ${warning}`);
+function printLines(print: Output['print'], text: string): void {
+  for (const line of text.split('\n')) print(line);
+}
+
+/** Returns the agent's report when others refuse a part of what it took. It has the form of the agent's own. */
+const reportOf = ({ code, message, remedy }: KiosError): string =>
+  JSON.stringify({ verdict: 'refused', fault: { code, message, remedy } }, undefined, 2);
+
+/** Prints what the agent read from user data, or that kubelet or another agent refuses a part of it. */
+async function printChecked(
+  { progress, print }: Output,
+  report: string,
+  { file, folder }: { readonly file: string; readonly folder: string },
+): Promise<void> {
+  try {
+    const warnings = await checkDocumentParts(progress, file, folder);
+    printLines(print, report);
+    for (const warning of warnings) progress.info(`warning: ${warning}`);
+  } catch (error) {
+    // Any other failure leaves no verdict.
+    if (!(error instanceof KiosError) || error.exitCode !== EXIT.data) throw error;
+    printLines(print, reportOf(error));
+    const { code, message, remedy } = error;
+    throw new KiosError(code, message, {
+      exitCode: EXIT.config,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
 }
 
 /** The codes with which the agent ends that say more than that a text is wrong. */
@@ -66,26 +93,27 @@ function refusalOf(verb: AgentCall['verb'], ended: number | undefined): KiosErro
  * Runs the agent's own code on the workstation, with its output as the command's. Fails when the agent does, or when
  * kubelet or another agent would refuse a part of the user data.
  */
-export async function runBootstrap(progress: Progress, call: AgentCall): Promise<void> {
+export async function runBootstrap(output: Output, call: AgentCall): Promise<void> {
   const { verb, args } = call;
-  const bundle = await bundleAgent('bootstrap', progress);
+  const bundle = await bundleAgent('bootstrap', output.progress);
   const folder = await mkdtemp(path.join(tmpdir(), 'kios-bootstrap-'));
   try {
-    const { exitCode } = await execa(
+    const { exitCode, stdout } = await execa(
       process.execPath,
       [bundle, verb, ...flagsOf(call, folder), ...args],
       {
-        stdio: ['ignore', 'inherit', 'inherit'],
+        // What a check prints waits for the judgement of others.
+        stdio: ['ignore', verb === 'render' ? 'inherit' : 'pipe', 'inherit'],
         reject: false,
         // Nothing listens there: lines for a node's console are dropped.
         env: { KIOS_CONSOLE: path.join(folder, 'console.sock') },
       },
     );
-    if (exitCode === 0) {
-      if (call.verb === 'check-userdata') await checkParts(progress, call.args[0], folder);
-      return;
-    }
-    throw refusalOf(verb, exitCode);
+    const report = stdout ?? '';
+    if (exitCode === 0 && call.verb === 'check-userdata')
+      return await printChecked(output, report, { file: call.args[0], folder });
+    if (report !== '') printLines(output.print, report);
+    if (exitCode !== 0) throw refusalOf(verb, exitCode);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

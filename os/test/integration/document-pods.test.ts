@@ -43,13 +43,14 @@ const checkUserData = async (pods: Readonly<Record<string, string>>) => {
 };
 
 it('check-userdata names what kubelet would refuse', { timeout: 300_000 }, async () => {
-  const { exitCode, stderr } = await checkUserData({
+  const { exitCode, stdout, stderr } = await checkUserData({
     'x.yaml': 'apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: x}\n',
     'y.yaml~': 'not: [yaml',
     'z.yaml': POD.replace('image', 'imgae'),
     'good.yaml': POD.replace('name: a', 'name: good'),
   });
-  expect(exitCode).toBe(EXIT.data);
+  expect(exitCode).toBe(EXIT.config);
+  expect(JSON.parse(stdout)).toMatchObject({ verdict: 'refused', fault: { code: 'KIOS_MANIFEST' } });
   expect(stderr).toContain('node.yaml: files.0: x.yaml:2: kind: is apps/v1 DaemonSet');
   expect(stderr).toContain('node.yaml: files.1: y.yaml~:1: is not indented deep enough');
   expect(stderr).toContain('files.2: z.yaml:4: spec.containers[0].imgae: is not a field of this object; the nearest is image');

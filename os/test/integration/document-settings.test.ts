@@ -38,7 +38,7 @@ files:
   - {path: /etc/kios/time/time.yaml, content: "server: [a]\\n"}
   - {path: /etc/kios/dhcp/dhcp.yaml, content: "interfaces: {eth0: {metrik: 5}}"}
 `); // prettier-ignore
-    expect(exitCode).toBe(EXIT.data);
+    expect(exitCode).toBe(EXIT.config);
     for (const part of [
       'kubelet.config.maxPod: is not a field of this object; the nearest is maxPods',
       'files.0: x.yaml:2: kind: is apps/v1 DaemonSet',

@@ -18,6 +18,7 @@ import { documentSettings, misplacedFiles } from '../core/files/document-setting
 import { checkSysctls } from '../core/files/sysctls.ts';
 import { documentFiles } from '../core/files/user-files.ts';
 import { checkLabels } from '../core/node/labels.ts';
+import { normaliseNodeName } from '../core/node/node-name.ts';
 import { inspectPair } from '../edge/node/certificates.ts';
 import { gunzip } from '../edge/sources/documents.ts';
 
@@ -111,6 +112,28 @@ function refuseIdle(file: string, document: NodeBootstrap): void {
   if (faults.length > 0) throw fieldError(`read ${file}: ${faults.join('; ')}`);
 }
 
+/** Returns why a node has another name than it is given. Capitals are a matter of form. */
+function otherName({ node }: NodeBootstrap): readonly Warning[] {
+  const given = node?.name ?? '';
+  const name = normaliseNodeName(given) ?? given;
+  if (name === given.toLowerCase()) return [];
+  return [{ path: 'node.name', why: `the node is named ${name}` }];
+}
+
+function unverified({ cluster }: NodeBootstrap): readonly Warning[] {
+  if (cluster?.unsafeSkipCAVerification !== true) return [];
+  const why = 'the node joins whatever answers at the endpoint; give the hash of the cluster’s CA';
+  return [{ path: 'cluster.unsafeSkipCAVerification', why }];
+}
+
+/** Returns what a node does without refusing it, and what its user hardly means. */
+function doubts(document: NodeBootstrap, kind: string): readonly Warning[] {
+  const { dropped } = checkLabels(document.node?.labels ?? {});
+  const labels = dropped.map(({ key, why }) => ({ path: `node.labels.${key}`, why }));
+  const all = [...labels, ...otherName(document), ...unverified(document)];
+  return all.map(({ path, why }) => ({ path: writtenAt(kind, path), why }));
+}
+
 /** Takes the token of a file, which only the node can read, for a good one: the rest of the document is checked. */
 const withAnyToken = (document: NodeBootstrap): NodeBootstrap =>
   document.auth?.bootstrapTokenFile === undefined
@@ -139,29 +162,21 @@ interface Parts {
 async function checkDocument(file: string, reading: ParsedDocument, parts: Parts) {
   const { document } = reading;
   await checkNetwork(file, document);
-  documentFiles(document);
+  const part = { source: file, ...reading };
+  await inSources([part], () => documentFiles(document));
   refuseIdle(file, document);
   const pods = documentPods(document.files ?? []);
   await writePrivate(parts.pods, pods.pods);
-  await writePrivate(parts.settings, documentSettings(document));
+  await writePrivate(parts.settings, documentSettings(document, reading.kind));
   const complete =
     document.auth !== undefined && (document.cluster ?? document.auth.kubeconfig) !== undefined;
-  const part = { source: file, ...reading };
   if (complete)
     await inSources([part], () => readClusterConfig(withAnyToken(document), inspectPair));
-  const labels = checkLabels(document.node?.labels ?? {}).dropped;
   return {
     verdict: complete ? ('joins' as const) : ('part' as const),
     kind: reading.kind,
     complete,
-    warnings: [
-      ...reading.warnings,
-      ...pods.warnings,
-      ...labels.map(({ key, why }) => ({
-        path: writtenAt(reading.kind, `node.labels.${key}`),
-        why,
-      })),
-    ],
+    warnings: [...reading.warnings, ...pods.warnings, ...doubts(document, reading.kind)],
     document: withoutSecretValues(document),
   };
 }

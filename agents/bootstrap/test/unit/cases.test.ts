@@ -35,6 +35,7 @@ const JOINS: readonly (readonly [file: string, document: object, warnings: reado
   ['documents/nodeconfig-flags-and-config.yaml', { ...SHOP, node: { maxPods: 29, taints: [{ key: 'dedicated' }] } }, []],
   ['documents/nodeconfig-null-sections.yaml', SHOP, []],
   ['cases/19-mime-leading-newline.txt', SHOP, []],
+  ['documents/join-line-unsafe.txt', LINE, ['--node-name', '--discovery-token-unsafe-skip-ca-verification']],
 ]; // prettier-ignore
 
 const REFUSED: readonly (readonly [file: string, code: number, words: readonly string[]])[] = [
@@ -46,6 +47,7 @@ const REFUSED: readonly (readonly [file: string, code: number, words: readonly s
   ['documents/cluster-without-hashes.yaml', 78, ['.yaml: cluster.caCertHashes: is required where there is no caBundle']],
   ['cases/20-v1beta2.yaml', 78, ['kubeadm.k8s.io/v1beta2 is not read; v1beta3 and v1beta4 are']],
   ['documents/nodeconfig-hybrid.yaml', 78, ['spec.hybrid: hybrid nodes are not supported']],
+  ['documents/files-in-wrong-places.yaml', 78, ['files-in-wrong-places.yaml: files.0.path: must be below', 'files.1.path: must be a plain path']],
   ['cases/26-mime-no-blank-line.txt', 65, ['the empty line is missing']],
 ]; // prettier-ignore
 

@@ -60,6 +60,14 @@ it('a node names it once, and does the rest of the document', async () => {
 });
 
 it('the files that agents read are handed to their own checks', () => {
-  const { files } = documentSettings(documentOf('/etc/kios/mine/a', '/etc/kios/time/time.yaml'));
+  const document = documentOf('/etc/kios/mine/a', '/etc/kios/time/time.yaml');
+  const { files } = documentSettings(document, 'NodeBootstrap');
   expect(files).toEqual([{ at: 'files.1', agent: 'chrony-config', text: 'load: []\n' }]);
+});
+
+it.each([
+  ['NodeBootstrap', 'kubelet.config'],
+  ['MIME, NodeConfig', 'spec.kubelet.config'],
+])('the fields of kubelet in a %s are at %s', (kind, at) => {
+  expect(documentSettings(documentOf(), kind).kubeletAt).toBe(at);
 });

@@ -56,11 +56,25 @@ describe("EKS's NodeConfig", () => {
   it.each([
     ['172.20.0.0/16', ['172.20.0.10']],
     ['fd30:1c53:5f8a::/108', ['fd30:1c53:5f8a::a']],
-    ['nonsense', undefined],
+    ['fd12:3456:789a:0:0:0:0:0/108', ['fd12:3456:789a::a']],
+    ['""', undefined],
   ])('with services in %s has its name server at %s', (cidr, dns) => {
     const changed = read(NODE_CONFIG.replace('172.20.0.0/16', cidr)).document;
     expect(changed.kubelet?.config?.['clusterDNS']).toEqual(dns);
   });
+
+  it.each(['nonsense', '172.20.0.0', '300.1.2.0/16', '172.20.0.0/33'])('with services in %s is refused', (cidr) => {
+    expect(() => read(NODE_CONFIG.replace('172.20.0.0/16', cidr))).toThrow('spec.cluster.cidr: must be a network such as 172.20.0.0/16');
+  }); // prettier-ignore
+
+  it.each([
+    ['${CLUSTER_NAME}', '${CLUSTER_NAME} is a placeholder; put the value in its place'],
+    ['"{{ cluster_name }}"', '{{ cluster_name }} is a placeholder'],
+    ['<cluster-name>', '<cluster-name> is a placeholder'],
+    ['a cluster', 'is not the name of an EKS cluster'],
+  ])('with the name %s is refused', (name, why) => {
+    expect(() => read(NODE_CONFIG.replace('name: prod', `name: ${name}`))).toThrow(`spec.cluster.name: ${why}`);
+  }); // prettier-ignore
 
   it('without its cluster is refused with the path', () => {
     expect(() => read('apiVersion: node.eks.aws/v1alpha1\nkind: NodeConfig\nspec: {}')).toThrow(

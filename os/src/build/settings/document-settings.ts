@@ -21,6 +21,7 @@ const Settings = v.pipe(
   v.parseJson(),
   v.object({
     kubelet: v.optional(Fields),
+    kubeletAt: v.string(),
     files: v.array(
       v.object({
         at: v.string(),
@@ -68,13 +69,13 @@ async function refusalOf(progress: Progress, agent: Agent, text: string): Promis
   }
 } // prettier-ignore
 
-async function kubeletFaults(progress: Progress, fields: v.InferOutput<typeof Fields>) {
+async function kubeletFaults(progress: Progress, at: string, fields: v.InferOutput<typeof Fields>) {
   const shipped = path.join(repository, 'os/rootfs/lib/kios/kubelet.yaml');
   const base = v.parse(Fields, parse(await readFile(shipped, 'utf8')));
   const faults = await askKubeletConfig(base, fields, progress);
   return faults.map((fault) => {
     const text = faultText(wordFault(fields, fault));
-    return `kubelet.config${fault.path === '' ? ': ' : '.'}${text}`;
+    return `${at}${fault.path === '' ? ': ' : '.'}${text}`;
   });
 }
 
@@ -88,8 +89,8 @@ export async function checkDocumentSettings(
   document: string,
   settingsFile: string,
 ): Promise<readonly string[]> {
-  const { kubelet, files } = v.parse(Settings, await readFile(settingsFile, 'utf8'));
-  const faults = kubelet === undefined ? [] : await kubeletFaults(progress, kubelet);
+  const { kubelet, kubeletAt, files } = v.parse(Settings, await readFile(settingsFile, 'utf8'));
+  const faults = kubelet === undefined ? [] : await kubeletFaults(progress, kubeletAt, kubelet);
   for (const { at, agent, text } of files) {
     const why = await refusalOf(progress, agent, text);
     if (why !== undefined) faults.push(`${at}: ${why}`);

@@ -33,7 +33,7 @@ const renderCommand = (context: CommandContext): CommandModule<unknown, RenderAr
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
     const documents = files.map((file) => `--config=${path.resolve(file)}`);
     const chosen = provider === undefined ? [] : [`--provider=${provider}`];
-    await runBootstrap(context.progress, { verb: 'render', args: [...documents, ...chosen] });
+    await runBootstrap(context, { verb: 'render', args: [...documents, ...chosen] });
   },
 });
 
@@ -53,7 +53,7 @@ const checkCommand = (context: CommandContext): CommandModule<unknown, CheckArgs
       ),
   handler: async ({ file }) => {
     const { runBootstrap } = await import('../../lab/bootstrap-agent.ts');
-    await runBootstrap(context.progress, { verb: 'check-userdata', args: [path.resolve(file)] });
+    await runBootstrap(context, { verb: 'check-userdata', args: [path.resolve(file)] });
   },
 });
 

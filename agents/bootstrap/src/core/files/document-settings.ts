@@ -1,3 +1,4 @@
+import { writtenAt } from '../document/formats/written.ts';
 import type { Warning } from '../document/parsed-document.ts';
 import type { NodeBootstrap } from '../document/schema.ts';
 import { contentOf } from './document-pods.ts';
@@ -13,8 +14,9 @@ export interface SettingsText {
 
 /** Settings of a document that other programs than this one judge. */
 export interface DocumentSettings {
-  /** Fields of KubeletConfiguration. */
+  /** Fields of KubeletConfiguration, and their place in the text. */
   readonly kubelet: Readonly<Record<string, unknown>> | undefined;
+  readonly kubeletAt: string;
   readonly files: readonly SettingsText[];
 }
 
@@ -55,10 +57,14 @@ export function misplacedFiles({ files = [] }: NodeBootstrap): readonly Warning[
   });
 }
 
-export function documentSettings({ kubelet, files = [] }: NodeBootstrap): DocumentSettings {
+/** Returns the settings of a document, which was converted from a form. */
+export function documentSettings(
+  { kubelet, files = [] }: NodeBootstrap,
+  kind: string,
+): DocumentSettings {
   const texts = files.flatMap((file, index): SettingsText[] => {
     const agent = READERS[file.path];
     return agent === undefined ? [] : [{ at: `files.${index}`, agent, text: contentOf(file) }];
   });
-  return { kubelet: kubelet?.config, files: texts };
+  return { kubelet: kubelet?.config, kubeletAt: writtenAt(kind, 'kubelet.config'), files: texts };
 }

@@ -31,18 +31,18 @@ function pathFault(path: string): string | undefined {
 
 /** Checks and returns the document's own files. */
 function readUserFiles(files: readonly FileSpec[]): readonly OutputFile[] {
-  return files.map(({ path, mode, content, contentBase64 }, index) => {
+  const faults = files.flatMap(({ path }, index) => {
     const why = pathFault(path);
-    if (why !== undefined)
-      throw fieldError(`read the bootstrap document: files.${index}.path: ${why}`);
-    return {
-      path: path.slice('/etc/'.length),
-      mode: Number.parseInt(mode, 8),
-      content: content ?? contentBase64?.replaceAll(/\s+/g, ''),
-      ...(content === undefined ? { encoding: 'base64' as const } : {}),
-      isUserFile: true,
-    };
+    return why === undefined ? [] : [`files.${index}.path: ${why}`];
   });
+  if (faults.length > 0) throw fieldError(`read the bootstrap document: ${faults.join('; ')}`);
+  return files.map(({ path, mode, content, contentBase64 }) => ({
+    path: path.slice('/etc/'.length),
+    mode: Number.parseInt(mode, 8),
+    content: content ?? contentBase64?.replaceAll(/\s+/g, ''),
+    ...(content === undefined ? { encoding: 'base64' as const } : {}),
+    isUserFile: true,
+  }));
 }
 
 /** Checks and returns the files that the document names itself and those that its registries need. */

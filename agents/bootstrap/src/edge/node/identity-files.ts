@@ -47,7 +47,8 @@ export async function syncIdentity(settings: Settings): Promise<void> {
   const { present } = await listFiles(settings);
   const kubeconfig = kubeconfigOf(settings);
   const folders = [settings.kubeletPki, path.dirname(kubeconfig)];
-  for (const file of [...present, kubeconfig, ...folders]) await unlessMissing(syncPath(file), undefined);
+  for (const file of [...present, kubeconfig, ...folders])
+    await unlessMissing(syncPath(file), undefined);
 }
 
 const moveAside = async (file: string): Promise<void> =>

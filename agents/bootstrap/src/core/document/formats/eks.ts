@@ -1,4 +1,5 @@
 import { parse } from '@kios/agent/parse';
+import { formatIp, networkOf, parseCidr } from '@kios/network-config/ip';
 import * as v from 'valibot';
 
 import { fieldError } from '../../faults/errors.ts';
@@ -16,6 +17,28 @@ import { withHttpsPort } from './https-port.ts';
 const ignored = v.optional(v.unknown());
 const gate = v.optional(v.boolean('must be true or false'));
 
+const NO_NETWORK = 'must be a network such as 172.20.0.0/16';
+const isNetwork = (cidr: string): boolean => parseCidr(cidr) !== undefined;
+
+/** What a template leaves in place of a value: of a shell, of Terraform, Helm and Ansible, and of a person. */
+const PLACEHOLDER = /^(?:\$\{?\w+\}?|\{\{.*\}\}|<.*>|%\w+%)$/;
+
+/** EKS gives a cluster letters, digits, `-` and `_` (CreateCluster in the API of EKS). */
+function clusterNameFault(name: string): string | undefined {
+  if (/^[\dA-Za-z][\w-]*$/.test(name)) return undefined;
+  return PLACEHOLDER.test(name)
+    ? `${name} is a placeholder; put the value in its place`
+    : 'is not the name of an EKS cluster, which has letters, digits, - and _';
+}
+
+const clusterName = v.pipe(
+  text,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const fault = dataset.typed ? clusterNameFault(dataset.value) : undefined;
+    if (fault !== undefined) addIssue({ message: fault });
+  }),
+);
+
 /** EKS's document in the user data of its nodes (nodeadm, v1alpha1). */
 const NodeConfig = v.object({
   apiVersion: v.string(),
@@ -25,10 +48,10 @@ const NodeConfig = v.object({
     v.object({
       cluster: v.optional(
         v.object({
-          name: v.optional(text),
+          name: v.optional(clusterName),
           apiServerEndpoint: v.optional(text),
           certificateAuthority: v.optional(text),
-          cidr: v.optional(text),
+          cidr: v.optional(v.pipe(text, v.check(isNetwork, NO_NETWORK))),
           enableOutpost: gate,
           id: v.optional(text),
           region: ignored,
@@ -116,10 +139,10 @@ export function joinNodeConfigs(source: string, parts: readonly Given[]): readon
 
 /** Returns the tenth address of the cluster's services, where EKS puts its name server. */
 function clusterDns(cidr: string | undefined): string | undefined {
-  const four = /^(\d+\.\d+\.\d+)\.\d+\/\d+$/.exec(cidr ?? '');
-  if (four !== null) return `${four[1]}.10`;
-  const six = /^([0-9a-f:]+::)\/\d+$/i.exec(cidr ?? '');
-  return six === null ? undefined : `${six[1]}a`;
+  const services = cidr === undefined ? undefined : parseCidr(cidr);
+  if (services === undefined) return undefined;
+  const { family, value } = networkOf(services);
+  return formatIp({ family, value: value + 10n });
 }
 
 /** Returns whether a value says nothing; Karpenter and eksctl write empty maps always. */

@@ -24,6 +24,7 @@ const WRITTEN: Readonly<Record<string, Places>> = {
   JoinConfiguration: [
     ['cluster.endpoint', `${BOOTSTRAP_TOKEN}.apiServerEndpoint`],
     ['cluster.caCertHashes', `${BOOTSTRAP_TOKEN}.caCertHashes`],
+    ['cluster.unsafeSkipCAVerification', `${BOOTSTRAP_TOKEN}.unsafeSkipCAVerification`],
     ['auth.bootstrapToken', 'discovery.tlsBootstrapToken'],
     // Those of the flags are checked before.
     ['node.taints', 'nodeRegistration.taints'],
@@ -32,6 +33,7 @@ const WRITTEN: Readonly<Record<string, Places>> = {
   'kubeadm join': [
     ['cluster.endpoint', 'the address after kubeadm join'],
     ['cluster.caCertHashes', '--discovery-token-ca-cert-hash'],
+    ['cluster.unsafeSkipCAVerification', '--discovery-token-unsafe-skip-ca-verification'],
     ['auth.bootstrapToken', '--tls-bootstrap-token'],
     ['node.name', '--node-name'],
   ],

@@ -119,6 +119,9 @@ function missingError(packages: readonly WorkstationPackage[], cause?: unknown):
   });
 }
 
+/** On a fresh machine its own updates often hold apt's lock, and so does a second `kios`. */
+const LOCK_SECONDS = 300;
+
 /** Runs in one root shell. Services do not start; package lists are fetched only when a first try fails. */
 const INSTALL = `set -e
 export DEBIAN_FRONTEND=noninteractive
@@ -128,9 +131,12 @@ if [ ! -e ${POLICY} ]; then
   trap 'rm -f ${POLICY}' EXIT
   trap 'exit 130' INT TERM
 fi
-apt-get install -y --no-install-recommends "$@" || {
+install() {
+  apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=${LOCK_SECONDS} "$@"
+}
+install "$@" || {
   apt-get update
-  apt-get install -y --no-install-recommends "$@"
+  install "$@"
 }`;
 
 /** Lets sudo ask for the password before a progress line can overwrite its prompt. */

@@ -113,9 +113,9 @@ describe('on a minimal system the launcher', () => {
     const { stdout, stderr, exitCode } = await kios('up', '--once');
     expect(stderr).toMatch(/^kios: installing nodejs npm libatomic1 with apt-get, to /);
     expect(await called(/^apt-get/)).toEqual([
-      'apt-get install -y --no-install-recommends nodejs npm libatomic1',
+      'apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 nodejs npm libatomic1',
       'apt-get update',
-      'apt-get install -y --no-install-recommends nodejs npm libatomic1',
+      'apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 nodejs npm libatomic1',
     ]);
     expect(stdout).toBe('main: up --once');
     expect(exitCode).toBe(0);

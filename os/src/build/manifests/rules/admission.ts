@@ -1,6 +1,6 @@
 import { isRecord } from '../fault.ts';
 import { parseQuantity } from './quantity.ts';
-import { type Container, type Faults, list, type Pod, record, text } from './view.ts';
+import { type Container, type Faults, type Json, list, type Pod, record, text } from './view.ts';
 
 /**
  * Rules of what kubelet reads without a complaint and then does not run: its admission of pods, its volumes and what
@@ -105,8 +105,22 @@ const BY_A_DRIVER = [
   'awsElasticBlockStore', 'azureDisk', 'cinder', 'gcePersistentDisk', 'portworxVolume', 'vsphereVolume',
 ] as const; // prettier-ignore
 
+/** Where kubelet can make an empty folder: k8s.io/kubernetes/pkg/volume/emptydir. */
+const MEDIUM = /^(?:|Memory|HugePages(?:-.+)?)$/;
+
+function* mediumFaults(at: string, { emptyDir }: Json): Faults {
+  const { medium } = record(emptyDir);
+  if (!MEDIUM.test(text(medium)))
+    yield {
+      path: `${at}.emptyDir.medium`,
+      cause: `is ${JSON.stringify(medium)}, with which kubelet does not start the pod`,
+      advice: 'write Memory, HugePages-2Mi or HugePages-1Gi, or leave it out',
+    };
+}
+
 function* volumeFaults({ volumes }: Pod): Faults {
   for (const { at, fields } of volumes) {
+    yield* mediumFaults(at, fields);
     for (const [source, cause] of Object.entries(UNMOUNTABLE))
       if (source in fields) yield { path: `${at}.${source}`, cause };
     for (const source of BY_A_DRIVER)

@@ -7,6 +7,7 @@ import { imageFaults } from './images.ts';
 import { namespaceFaults } from './namespaces.ts';
 import { NO_PERMISSIONS, type Policy } from './permissions.ts';
 import { priorityFaults } from './priority.ts';
+import { referenceFaults } from './references.ts';
 import {
   type Excess,
   type Faults,
@@ -92,6 +93,7 @@ export function judge(manifest: Json, policy: Policy): Judgement {
     ...priorityFaults(pod),
     ...apiObjectFaults(pod),
     ...admissionFaults(pod),
+    ...referenceFaults(pod),
     ...imageFaults(pod, policy),
     ...namespaceFaults(pod, allowed),
     ...hostPathFaults(pod, allowed, isOpen),

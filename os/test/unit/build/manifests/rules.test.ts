@@ -200,6 +200,43 @@ it('refuses uid 0 beside runAsNonRoot, also where it is allowed', () => {
   ]);
 });
 
+it('refuses an empty folder in a place that kubelet does not know', () => {
+  for (const medium of ['memory', 'tmpfs', 'Hugepages'])
+    expect(faultsOf(withVolume({ emptyDir: { medium } }))).toEqual([
+      expect.stringMatching(/volumes\[0\]\.emptyDir\.medium: is "\w+", with which kubelet does not start the pod; write Memory/),
+    ]);
+  for (const medium of ['', 'Memory', 'HugePages', 'HugePages-2Mi'])
+    expect(faultsOf(withVolume({ emptyDir: { medium } }))).toEqual([]);
+}); // prettier-ignore
+
+const ofContainer = (containerName: string) => ({
+  resourceFieldRef: { containerName, resource: 'limits.memory' },
+});
+
+describe('a reference to what the pod does not have', () => {
+  const withPath = (subPathExpr: string, more: object = {}): Document =>
+    withContainer({ volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr }], ...more });
+  const item = (name: string) => ({ path: 'a', ...ofContainer(name) });
+
+  it.each([
+    ['env', withContainer({ env: [{ name: 'A', valueFrom: ofContainer('nope') }] }), /containers\[0\]\.env\[0\]\.valueFrom\.resourceFieldRef\.containerName: is "nope", and the pod has only run$/],
+    ['a volume', withVolume({ downwardAPI: { items: [item('nope')] } }), /volumes\[0\]\.downwardAPI\.items\[0\]\.resourceFieldRef\.containerName: is "nope"/],
+    ['a projected volume', withVolume({ projected: { sources: [{}, { downwardAPI: { items: [item('nope')] } }] } }), /projected\.sources\[1\]\.downwardAPI\.items\[0\]/],
+    ['a path', withPath('a/$(NOPE)'), /volumeMounts\[0\]\.subPathExpr: has the variable NOPE, which is not in env/],
+  ])('is refused in %s', (_, document, fault) => {
+    expect(faultsOf(document)).toEqual([expect.stringMatching(fault)]);
+  }); // prettier-ignore
+
+  it.each([
+    ['env', withContainer({ env: [{ name: 'A', valueFrom: ofContainer('run') }] })],
+    ['a volume', withVolume({ downwardAPI: { items: [item('own')] } })],
+    ['a path', withPath('$(A)-$$(B)', { env: [{ name: 'A', value: 'a' }] })],
+    ['a path by a config map', withPath('$(A)', { envFrom: [{ prefix: 'A' }] })],
+  ])('is none in %s', (_, document) => {
+    expect(faultsOf(document)).toEqual([]);
+  }); // prettier-ignore
+});
+
 it('refuses a setting of the whole host', () => {
   for (const name of ['vm.max_map_count', 'fs/file-max', 'kernel.pid_max']) {
     const document = pod({ securityContext: { sysctls: [{ name, value: '1' }] } });

@@ -1,7 +1,7 @@
 import { isMap, type Tree, type TreeMap } from '../document/tree.ts';
 import { type Path, pathKey } from '../fault.ts';
 import type { Section } from '../schema/netplan.ts';
-import { contains, parseCidr, parseIp, prefixOfMask } from '../values/ip.ts';
+import { contains, parseCidr, parseIp, prefixOf } from '../values/ip.ts';
 
 /** A netplan tree in the making, which remembers the places in the file that its values come from. */
 export class Conversion {
@@ -90,8 +90,7 @@ export class LinkConversion {
 /** Joins an address and a mask, which may be `255.255.255.0`, `24` or missing. */
 export function withMask(address: string, mask: string | undefined): string {
   if (mask === undefined || address.includes('/')) return address;
-  const prefix = /^\d+$/.test(mask) ? mask : (prefixOfMask(mask) ?? mask);
-  return `${address}/${prefix}`;
+  return `${address}/${prefixOf(mask) ?? mask}`;
 }
 
 /** A key for a gateway in no network of its link. These formats have no word for it, and their readers add it. */

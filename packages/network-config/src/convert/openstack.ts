@@ -1,7 +1,8 @@
 import { isMap, type Tree } from '../document/tree.ts';
 import type { Path, Report } from '../fault.ts';
 import type { NetworkData, OpenStackLink, OpenStackNetwork } from '../schema/openstack.ts';
-import { type Family, parseIp } from '../values/ip.ts';
+import { NO_NETMASK } from '../schema/scalars.ts';
+import { type Family, parseIp, prefixOf } from '../values/ip.ts';
 import { isReserved, nameFault } from '../values/names.ts';
 import { Conversion, destination, type LinkConversion, onLink, withMask } from './conversion.ts';
 
@@ -135,6 +136,8 @@ function addAddress(
   const gateway = routerOf(network);
   if (address === undefined)
     report([...origin, 'ip_address'], 'is missing', 'Add it, or write the type of a DHCP network.');
+  else if (netmask !== undefined && prefixOf(netmask) === undefined)
+    report([...origin, 'netmask'], ...NO_NETMASK);
   else link.add(['addresses'], withMask(address, netmask), [...origin, 'ip_address']);
   const all = [...routes.entries()].map(([index, route]) => ({
     route,

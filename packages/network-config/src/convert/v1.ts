@@ -1,7 +1,7 @@
 import type { Path, Report } from '../fault.ts';
 import type { Section } from '../schema/netplan.ts';
 import type { V1Device, V1Item, V1Route, V1Subnet } from '../schema/v1.ts';
-import { contains, parseCidr, parseIp } from '../values/ip.ts';
+import { contains, parseCidr, parseIp, prefixOf } from '../values/ip.ts';
 import { isReserved } from '../values/names.ts';
 import { Conversion, destination, type LinkConversion, onLink, withMask } from './conversion.ts';
 import { bondParameters, bridgeParameters } from './v1-parameters.ts';
@@ -64,6 +64,13 @@ function addSubnet(link: LinkConversion, subnet: V1Subnet, origin: Path, report:
   if (SWITCHES[type].includes('dhcp4'))
     link.set(['dhcp4-overrides', 'route-metric'], metric, [...origin, 'metric']);
   if (subnet.control === 'manual') link.set(['optional'], 'true', [...origin, 'control']);
+  const within = address === undefined ? undefined : parseCidr(address);
+  if (within !== undefined && netmask !== undefined && prefixOf(netmask) !== within.prefix)
+    report(
+      [...origin, 'netmask'],
+      `is not that of the address, whose length is ${within.prefix}: ${netmask}`,
+      'Leave it out, or correct one of them.',
+    );
   if (address !== undefined)
     link.add(['addresses'], withMask(address, netmask), [...origin, 'address']);
   else if (type.startsWith('static'))

@@ -1,6 +1,14 @@
 import * as v from 'valibot';
 
-import { formatCidr, formatIp, networkOf, parseCidr, parseIp, widthOf } from '../values/ip.ts';
+import {
+  formatCidr,
+  formatIp,
+  networkOf,
+  parseCidr,
+  parseIp,
+  prefixOf,
+  widthOf,
+} from '../values/ip.ts';
 
 /*
  * All scalars arrive as texts. A message has two lines: what is wrong, and the remedy.
@@ -127,6 +135,18 @@ function whyNoAddress(written: string): string {
     'Write it as 192.0.2.10/24 or 2001:db8::10/64.',
   );
 }
+
+/** What is wrong with a netmask, and the remedy. */
+export const NO_NETMASK = [
+  'is not a netmask',
+  'Write it as 255.255.255.0, or as the length 24.',
+] as const;
+
+/** The mask of an IPv4 network, or the length of a prefix. */
+export const netmask = v.pipe(
+  v.string(),
+  v.check((written) => prefixOf(written) !== undefined, says(...NO_NETMASK)),
+);
 
 /** A link's own address: `address/length`. */
 export const ownAddress = v.pipe(

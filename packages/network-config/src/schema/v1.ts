@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-import { isFalse, refused } from './scalars.ts';
+import { isFalse, netmask, refused } from './scalars.ts';
 
 /*
  * Form of cloud-init's version 1. Values are checked when they stand in the netplan tree.
@@ -12,7 +12,7 @@ const words = v.lazy((input) => (Array.isArray(input) ? v.array(scalar) : scalar
 const route = v.object({
   network: v.optional(scalar),
   destination: v.optional(scalar),
-  netmask: v.optional(scalar),
+  netmask: v.optional(netmask),
   gateway: v.optional(scalar),
   metric: v.optional(scalar),
 });
@@ -36,7 +36,7 @@ const subnet = v.object({
   ),
   control: v.optional(scalar),
   address: v.optional(scalar),
-  netmask: v.optional(scalar),
+  netmask: v.optional(netmask),
   broadcast: v.optional(scalar),
   gateway: v.optional(scalar),
   metric: v.optional(scalar),

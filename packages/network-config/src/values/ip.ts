@@ -103,6 +103,12 @@ export function contains(network: Cidr, ip: Ip): boolean {
   return networkOf({ ...ip, prefix: network.prefix }).value === networkOf(network).value;
 }
 
+/** Length of the prefix that a mask means, which may be a length itself; undefined for what is neither. */
+export function prefixOf(mask: string): number | undefined {
+  if (!/^\d+$/.test(mask)) return prefixOfMask(mask);
+  return Number(mask) <= widthOf(6) ? Number(mask) : undefined;
+}
+
 /** Length of the prefix that a mask such as 255.255.255.0 or ffff:: means. */
 export function prefixOfMask(text: string): number | undefined {
   const mask = parseIp(text);

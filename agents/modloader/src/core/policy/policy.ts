@@ -6,6 +6,12 @@ import { normalise } from '../index/module-name.ts';
 import { PROFILES } from './profiles.ts';
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
+/** A module or an alias, by its name alone. */
+const name = v.pipe(
+  text,
+  v.regex(/^\S*$/, 'must have no blanks'),
+  v.check((value) => !/\.ko(?:\.\w+)?$/.test(value), 'is the name of a file; leave .ko out'),
+);
 /** Parameters, passed to the kernel unchanged. */
 const params = v.pipe(
   text,
@@ -41,7 +47,7 @@ export const Policy = v.strictObject({
   load: v.optional(
     v.array(
       v.strictObject({
-        name: text,
+        name,
         params: v.optional(params),
         required: v.optional(v.boolean(), true),
       }),
@@ -62,7 +68,7 @@ export const Policy = v.strictObject({
     }),
     {},
   ),
-  profiles: v.optional(v.record(text, v.array(text)), {}),
+  profiles: v.optional(v.record(text, v.array(name)), {}),
   params: v.optional(v.record(text, params), {}),
 });
 export type Policy = v.InferOutput<typeof Policy>;
